@@ -1,0 +1,62 @@
+// The gateway as its own process for measurements: `node bench/gateway-process.ts <directory> <json>`; prints one line of JSON.
+import { randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
+import path from "node:path";
+import { createSecureContext } from "node:tls";
+import { pino } from "pino";
+import { parseConnections } from "../core/config/connections.ts";
+import { mintPass } from "../core/identity/pass.ts";
+import type { PrincipalId } from "../core/identity/principal.ts";
+import { startGateway } from "../gateway-task/gateway.ts";
+import { openLocalState } from "../local/state.ts";
+
+interface Options {
+  readonly target: { readonly host: string; readonly port: number; readonly database: string; readonly user: string };
+  readonly tls?: { readonly cert: string; readonly key: string };
+  readonly durability?: "intent" | "strict";
+}
+
+const [directory = "", json = "{}"] = process.argv.slice(2);
+const { target, tls, durability } = JSON.parse(json) as Options;
+const { user, ...where } = target;
+const state = await openLocalState(directory);
+const connections = parseConnections({
+  connections: {
+    bench: {
+      protocol: "postgres",
+      target: { ...where, tls: { mode: "disable" } },
+      credentials: { user },
+      access: ["bench"],
+      durability: durability ?? "intent",
+    },
+  },
+});
+const pass = mintPass(randomBytes);
+const now = Date.now();
+await state.passes.issue({
+  principal: { kind: "service", id: "bench|bench" as PrincipalId, name: "bench", groups: ["bench"] },
+  connection: undefined,
+  label: "bench",
+  issuedAt: now,
+  expiresAt: now + 6 * 3600 * 1000,
+  hash: pass.hash,
+});
+const gateway = await startGateway({
+  ...state,
+  task: `bench-${process.pid}`,
+  connections: () => connections,
+  clock: Date.now,
+  logger: pino({ level: process.env["LOG_LEVEL"] ?? "warn" }, pino.destination(path.join(directory, "gateway.log"))),
+  postgres: {
+    listen: { host: "127.0.0.1", port: 0 },
+    tls: tls && createSecureContext({ cert: readFileSync(tls.cert), key: readFileSync(tls.key) }),
+    plaintextOnLoopback: true,
+  },
+});
+console.log(JSON.stringify({ port: gateway.postgresPort, pass: pass.text, pid: process.pid }));
+process.on("SIGTERM", () => {
+  void gateway.close(10_000).then(() => {
+    state.close();
+    process.exit(0);
+  });
+});

@@ -1,0 +1,83 @@
+import { z } from "zod";
+
+/** What the API answers, as far as the commands use it; `--json` prints these very shapes. */
+
+export const meView = z.object({
+  id: z.string(),
+  kind: z.string(),
+  name: z.string(),
+  groups: z.array(z.string()),
+  sessionExpiresAt: z.string(),
+});
+
+const connectionView = z.object({
+  name: z.string(),
+  protocol: z.string(),
+  description: z.string(),
+  host: z.string(),
+  port: z.number().int(),
+  conninfo: z.string(),
+});
+export const connectionsView = z.object({ connections: z.array(connectionView) });
+
+export const passView = z.object({
+  id: z.string(),
+  connection: z.string().nullable(),
+  label: z.string(),
+  issuedAt: z.string(),
+  expiresAt: z.string(),
+  revokedAt: z.string().nullable(),
+  status: z.enum(["live", "expired", "revoked"]),
+});
+export const passesView = z.object({ passes: z.array(passView) });
+/** The one answer that has the text of a pass. */
+export const newPassView = passView.extend({ pass: z.string() });
+
+export const sessionView = z.object({
+  id: z.string(),
+  protocol: z.string(),
+  connection: z.string(),
+  principal: z.object({ id: z.string(), name: z.string() }),
+  pass: z.string(),
+  client: z.string(),
+  task: z.string(),
+  startedAt: z.string(),
+  live: z.boolean(),
+  endedAt: z.string().nullable(),
+  reason: z.string().nullable(),
+  statements: z.number().nullable(),
+  bytesFromClient: z.number().nullable(),
+  bytesFromTarget: z.number().nullable(),
+  chunks: z.number().nullable(),
+  head: z.string().nullable(),
+});
+export type SessionView = z.infer<typeof sessionView>;
+export const sessionsView = z.object({ sessions: z.array(sessionView), next: z.string().nullable() });
+
+/** The events themselves are handed on as they are. */
+export const statementsView = z.object({
+  statements: z.array(z.record(z.string(), z.unknown())),
+  live: z.boolean(),
+  next: z.number().nullable(),
+});
+
+export const verificationView = z.object({
+  live: z.boolean(),
+  session: z.string(),
+  ok: z.boolean(),
+  chunks: z.number(),
+  frames: z.number(),
+  head: z.string().nullable().default(null),
+  fault: z.object({ kind: z.string(), chunk: z.number().optional(), message: z.string() }).nullable().default(null),
+});
+
+export const deviceView = z.object({
+  device_code: z.string(),
+  user_code: z.string(),
+  verification_uri: z.string(),
+  verification_uri_complete: z.string().optional(),
+  expires_in: z.number(),
+  interval: z.number().optional(),
+});
+export const tokenView = z.object({ access_token: z.string(), expires_in: z.number() });
+export const tokenRefusalView = z.object({ error: z.string(), error_description: z.string().optional() });

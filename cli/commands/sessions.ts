@@ -1,0 +1,111 @@
+import { Command, InvalidArgumentError } from "commander";
+import type { Api } from "../api-client.ts";
+import { sessionsView, sessionView, statementsView, verificationView } from "../api-views.ts";
+import { asks } from "../context.ts";
+import { EXIT } from "../exit-status.ts";
+import { moment } from "../output.ts";
+
+const MAX_LISTED = 1_000;
+const MAX_ROWS = 50;
+/** Statements of one request. */
+const PAGE = 500;
+
+export function sessionsCommand(): Command {
+  const command = new Command("sessions")
+    .description("recorded sessions, newest first: your own, or everybody's for an auditor")
+    .option("--connection <name>", "on this connection")
+    .option("--person <id>", "of this person, by the id that `sallyport whoami --json` tells them")
+    .option("--from <time>", "begun at this time or later, such as 2026-11-22 or 2026-11-22T10:15Z")
+    .option("--to <time>", "begun before this time")
+    .option("--live", "still open")
+    .option("--closed", "over")
+    .option("--after <session>", "older than this session: the `next` of the list before")
+    .option("--limit <n>", `how many, at most ${MAX_LISTED}`, wholeNumber(1, MAX_LISTED), 20);
+  return asks(command, async ({ out, api }, self) => {
+    const { sessions, next } = await api().json({ path: `/api/sessions?${queryOf(self).toString()}` }, sessionsView);
+    if (out.json) return out.value({ sessions, next });
+    const rows = sessions.map((one) => [
+      one.id,
+      moment(one.startedAt),
+      one.principal.name,
+      one.connection,
+      one.statements === null ? "" : String(one.statements),
+      one.reason ?? "live",
+    ]);
+    out.table(["SESSION", "STARTED", "WHO", "CONNECTION", "STATEMENTS", "STATE"], rows, "There is no such session.");
+    if (next !== null) out.note(`Older ones: --after ${next}`);
+  });
+}
+
+function queryOf(command: Command): URLSearchParams {
+  const { live, closed, ...asked } = command.opts<Readonly<Record<string, string | boolean | number | undefined>>>();
+  const query = new URLSearchParams();
+  for (const name of ["connection", "person", "from", "to", "after", "limit"])
+    if (asked[name] !== undefined) query.set(name, String(asked[name]));
+  if (live !== closed) query.set("live", String(live === true));
+  return query;
+}
+
+export function replayCommand(): Command {
+  const command = new Command("replay")
+    .description("what happened in a session, as text")
+    .argument("<session>", "its id, as `sallyport sessions` shows it")
+    .option("--rows <n>", `show the first rows of each result, at most ${MAX_ROWS}`, wholeNumber(0, MAX_ROWS), 0);
+  return asks(command, async ({ out, api }, self) => {
+    const path = pathOf(self);
+    const { rows } = self.opts<{ rows: number }>();
+    if (out.json) return out.copy(replayJson(api(), path));
+    const { body } = await api().stream({ path: `${path}/transcript?rows=${rows}` });
+    if (body !== null) await out.copy(body);
+  }).addHelpText("after", "\nWith --json: {session, statements}, the latter as long as the session is.");
+}
+
+/** A session may have more statements than fit into memory: they are printed page by page. */
+async function* replayJson(api: Api, path: string): AsyncGenerator<string, void> {
+  const session = await api.json({ path }, sessionView);
+  yield `{"session":${JSON.stringify(session)},"statements":[`;
+  let first = true;
+  for (let after: number | null = 0; after !== null;) {
+    const page: { statements: unknown[]; next: number | null } = await api.json(
+      { path: `${path}/statements?after=${after}&limit=${PAGE}` },
+      statementsView,
+    );
+    for (const statement of page.statements) {
+      yield `${first ? "" : ","}${JSON.stringify(statement)}`;
+      first = false;
+    }
+    after = page.next;
+  }
+  yield "]}\n";
+}
+
+export function verifyCommand(): Command {
+  const command = new Command("verify")
+    .description("prove that a recording is whole: its hash chain and its signature")
+    .argument("<session>", "its id, as `sallyport sessions` shows it");
+  return asks(command, async ({ out, api }, self) => {
+    const found = await api().json({ path: `${pathOf(self)}/verify` }, verificationView);
+    const { ok, live, session, chunks, frames, head, fault } = found;
+    if (out.json) out.value({ session, live, ok, chunks, frames, head, fault });
+    else if (ok) out.line(`${session} is whole: ${chunks} chunks, ${frames} frames, signed head ${head}`);
+    else if (live) out.line(`${session} is live: it is signed when it closes. Its chain holds so far.`);
+    else
+      out.line(
+        `${session} CANNOT BE TRUSTED: ${fault?.message ?? "unknown fault"}. The chain holds for ${chunks} chunks.`,
+      );
+    return ok ? EXIT.ok : EXIT.failure;
+  });
+}
+
+function pathOf(command: Command): string {
+  return `/api/sessions/${encodeURIComponent(command.args[0] ?? "")}`;
+}
+
+function wholeNumber(least: number, most: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (!/^\d{1,9}$/.test(text) || value < least || value > most)
+      throw new InvalidArgumentError(`It must be a whole number from ${least} to ${most}.`);
+    return value;
+  };
+}

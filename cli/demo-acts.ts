@@ -1,0 +1,141 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { setTimeout as delay } from "node:timers/promises";
+import { Client, DatabaseError } from "pg";
+import type { StatementEvent } from "../core/recording/events.ts";
+import { SallyportError } from "../core/errors.ts";
+import { DEMO_PASSWORD } from "../local/demo-people.ts";
+import { type Api, apiOf } from "./api-client.ts";
+import { newPassView, sessionsView, sessionView, statementsView } from "./api-views.ts";
+import { signInOverHttp } from "./browserless-sign-in.ts";
+import { APPLICATION_QUERY, APPLICATION_VALUES, SHOP_SCRIPT } from "./demo-script.ts";
+import { DEMO_CONNECTION, type DemoStage } from "./demo-stage.ts";
+import { libpqEnvironment } from "./psql.ts";
+
+/** The gateway stores a closed session's recording within a second or two. */
+const CLOSED_WITHIN_MS = 20_000;
+const POLL_MS = 100;
+/** psql has six statements to run. */
+const PSQL_TIMEOUT_MS = 30_000;
+
+/** Signs a person of the demo in, as their browser would; what the API answers them. */
+export async function signedIn(stage: DemoStage, user: string): Promise<Api> {
+  const { url } = stage.running;
+  return apiOf(url, await signInOverHttp(url, { user, password: DEMO_PASSWORD }));
+}
+
+export async function newPass(api: Api): Promise<string> {
+  const body = { connection: DEMO_CONNECTION, label: "demo" };
+  return (await api.json({ method: "POST", path: "/api/passes", body }, newPassView)).pass;
+}
+
+/** What a client saw. */
+export interface Seen {
+  readonly rows: number;
+  readonly errors: readonly string[];
+}
+
+/** The engineer at psql. Throws where it does not end as it should. */
+export async function workWithPsql(psql: string, stage: DemoStage, pass: string): Promise<Seen> {
+  const { host, port } = stage.running.gateway;
+  const login = { host, port, database: DEMO_CONNECTION, user: "alice", pass, caFile: stage.caFile };
+  const env = { ...libpqEnvironment(login), PSQLRC: "/dev/null", PGCLIENTENCODING: "UTF8" };
+  const child = spawn(psql, ["-X", "-q", "-A", "-t"], { env, timeout: PSQL_TIMEOUT_MS });
+  const [out, err] = [collect(child.stdout), collect(child.stderr)];
+  child.stdin.on("error", () => {}); // it has ended then, and its status tells
+  child.stdin.end(SHOP_SCRIPT.map(({ sql }) => `${sql};\n`).join(""));
+  const [status] = (await once(child, "close")) as [number | null];
+  if (status !== 0)
+    throw new SallyportError("internal", `psql ended with status ${status}: ${lines(await err).join(" ")}`);
+  return { rows: lines(await out).length, errors: lines(await err) };
+}
+
+async function collect(stream: AsyncIterable<Uint8Array>): Promise<string> {
+  const pieces: Uint8Array[] = [];
+  for await (const piece of stream) pieces.push(piece);
+  return Buffer.concat(pieces).toString("utf8");
+}
+
+function lines(text: string): string[] {
+  return text.split("\n").filter(Boolean);
+}
+
+/** The same without psql. */
+export async function workWithDriver(stage: DemoStage, pass: string): Promise<Seen> {
+  return withClient(stage, pass, "sallyport demo", async (client) => {
+    let rows = 0;
+    const errors: string[] = [];
+    for (const { sql } of SHOP_SCRIPT) {
+      try {
+        const result = await client.query(sql);
+        rows += result.command === "PREPARE" ? 0 : (result.rowCount ?? 0);
+      } catch (thrown) {
+        if (!(thrown instanceof DatabaseError)) throw thrown;
+        errors.push(`ERROR:  ${thrown.message}`);
+      }
+    }
+    return { rows, errors };
+  });
+}
+
+/** An application with node-postgres: one prepared statement, bound parameters. */
+export async function workAsApplication(stage: DemoStage, pass: string): Promise<Seen> {
+  return withClient(stage, pass, "webshop", async (client) => {
+    let rows = 0;
+    for (const values of APPLICATION_VALUES)
+      rows += (await client.query({ ...APPLICATION_QUERY, values: [...values] })).rows.length;
+    return { rows, errors: [] };
+  });
+}
+
+async function withClient(
+  stage: DemoStage,
+  pass: string,
+  application: string,
+  work: (client: Client) => Promise<Seen>,
+): Promise<Seen> {
+  const { host, port, caPem } = stage.running.gateway;
+  const client = new Client({
+    host,
+    port,
+    user: "alice",
+    password: pass,
+    database: DEMO_CONNECTION,
+    application_name: application,
+    ssl: { ca: caPem },
+  });
+  client.on("error", () => {}); // a query under way rejects
+  await client.connect();
+  try {
+    return await work(client);
+  } finally {
+    await client.end();
+  }
+}
+
+/** The newest session, once there are `count` and it is closed. Throws where that takes too long. */
+export async function closedSession(api: Api, count: number): Promise<string> {
+  const path = `/api/sessions?connection=${DEMO_CONNECTION}`;
+  for (const deadline = performance.now() + CLOSED_WITHIN_MS; performance.now() < deadline; await delay(POLL_MS)) {
+    const { sessions } = await api.json({ path }, sessionsView);
+    const [newest] = sessions;
+    if (newest && sessions.length === count && !newest.live) return newest.id;
+  }
+  throw new SallyportError("internal", "the recording was not closed in time");
+}
+
+/** What was recorded, in the order in which it was asked. */
+export async function recordedStatements(api: Api, session: string): Promise<StatementEvent[]> {
+  const { statements } = await api.json({ path: `/api/sessions/${session}/statements?limit=1000` }, statementsView);
+  return (statements as unknown as StatementEvent[]).toSorted((one, other) => one.number - other.number);
+}
+
+/** May they see it? */
+export async function sees(api: Api, session: string): Promise<boolean> {
+  try {
+    return (await api.json({ path: `/api/sessions/${session}` }, sessionView)).id === session;
+  } catch (thrown) {
+    if (thrown instanceof SallyportError && thrown.code === "not-found") return false;
+    throw thrown;
+  }
+}

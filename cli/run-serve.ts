@@ -1,0 +1,73 @@
+import type { Logger } from "pino";
+import { SallyportError } from "../core/errors.ts";
+import { DEMO_PEOPLE } from "../local/demo-people.ts";
+import { parseAddress } from "./address.ts";
+import { SECRET_VARIABLE, type ServeFlags } from "./commands/serve.ts";
+import { newLogger } from "./log.ts";
+import { readPrivate } from "./private-files.ts";
+import { type IdentityProvider, serve, type ServeOptions } from "./serve.ts";
+import { untilStopped } from "./until-stopped.ts";
+
+/**
+ * Runs the product until a signal ends it, or until it can record no more: then it throws that, so that whoever supervises
+ * the process starts it again. Throws as `serve` does, and `bad-request` for what cannot be meant.
+ */
+export async function runServe(flags: ServeFlags): Promise<void> {
+  const short = process.stderr.isTTY && flags.json !== true;
+  const logger = newLogger(process.stderr, { level: flags.logLevel, short });
+  const running = await serve(await optionsOf(flags, logger));
+  const stopped = untilStopped(
+    () => running.close(),
+    (text) => logger.info(text),
+  );
+  const failed = running.failed.then(async (error) => {
+    await running.close();
+    throw error;
+  });
+  await Promise.race([stopped, failed]);
+}
+
+async function optionsOf(flags: ServeFlags, logger: Logger): Promise<ServeOptions> {
+  return {
+    state: flags.state,
+    config: flags.config,
+    listen: parseAddress(flags.listen, "--listen"),
+    http: parseAddress(flags.http, "--http"),
+    publicUrl: flags.publicUrl,
+    advertise: flags.advertise,
+    tls: tlsOf(flags),
+    identity: await identityOf(flags),
+    logger,
+  };
+}
+
+function tlsOf({ tlsCert, tlsKey, tlsCa }: ServeFlags): ServeOptions["tls"] {
+  if (tlsCert === undefined && tlsKey === undefined && tlsCa === undefined) return undefined;
+  if (tlsCert !== undefined && tlsKey !== undefined && tlsCa !== undefined)
+    return { cert: tlsCert, key: tlsKey, ca: tlsCa };
+  throw new SallyportError("bad-request", "--tls-cert, --tls-key and --tls-ca belong together");
+}
+
+async function identityOf(flags: ServeFlags): Promise<IdentityProvider> {
+  if (flags.oidcIssuer === undefined)
+    return { kind: "embedded", listen: parseAddress(flags.oidcListen, "--oidc-listen"), people: DEMO_PEOPLE };
+  const clientSecret = await clientSecretOf(flags);
+  if (flags.oidcClientId === undefined || clientSecret === undefined || clientSecret === "")
+    throw new SallyportError(
+      "bad-request",
+      `--oidc-issuer needs --oidc-client-id, and --oidc-client-secret-file or ${SECRET_VARIABLE}`,
+    );
+  const oidc = {
+    issuer: flags.oidcIssuer,
+    clientId: flags.oidcClientId,
+    clientSecret,
+    scopes: flags.oidcScopes.split(/[\s,]+/).filter(Boolean),
+    groupsClaim: flags.oidcGroupsClaim,
+  };
+  return { kind: "external", oidc };
+}
+
+async function clientSecretOf({ oidcClientSecretFile: file }: ServeFlags): Promise<string | undefined> {
+  const text = file === undefined ? process.env[SECRET_VARIABLE] : await readPrivate(file);
+  return text?.replace(/\r?\n$/, "");
+}

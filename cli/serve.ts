@@ -1,0 +1,232 @@
+import { randomBytes } from "node:crypto";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { createSecureContext } from "node:tls";
+import { getConnInfo } from "@hono/node-server/conninfo";
+import { type Context, Hono } from "hono";
+import type { Logger } from "pino";
+import { asSallyportError, SallyportError } from "../core/errors.ts";
+import { authApp } from "../functions/auth/app.ts";
+import type { AuthDeps, OidcConfig } from "../functions/auth/deps.ts";
+import { replayApp } from "../functions/replay/app.ts";
+import { problemNotFound } from "../functions/shared/problem.ts";
+import { siteOf } from "../functions/shared/site.ts";
+import { startGateway } from "../gateway-task/gateway.ts";
+import { type WatchedConnections, watchConnections } from "../local/configuration.ts";
+import { GROUPS_CLAIM, type Person, startOidcProvider } from "../local/oidc-provider.ts";
+import { type LocalState, openLocalState } from "../local/state.ts";
+import { clientHost, inUrl, isHost, isLoopbackHost, type ListenAddress, listenFault, showAddress } from "./address.ts";
+import { canonicalHost } from "./canonical-host.ts";
+import { givenCertificate, ownCertificate, type ServerCertificate } from "./certificates.ts";
+import { listenForHttp } from "./http-server.ts";
+import { tokenKey } from "./token-key.ts";
+
+/** The group whose members see everybody's sessions. */
+const AUDITORS = "auditors";
+/** What is told when nothing else was asked for: sessions end, recordings are stored. */
+const CLOSE_WITHIN_MS = 10_000;
+
+/** Who signs people in. */
+export type IdentityProvider =
+  | { readonly kind: "external"; readonly oidc: OidcConfig }
+  /** In this process, for one machine: its people's passwords are no secret. */
+  | { readonly kind: "embedded"; readonly listen: ListenAddress; readonly people: readonly Person[] };
+
+export interface ServeOptions {
+  /** Folder of everything that is kept. */
+  readonly state: string;
+  /** Folder of `connections.yaml`. */
+  readonly config: string;
+  /** The gateway, for PostgreSQL clients. */
+  readonly listen: ListenAddress;
+  /** Pages and API. */
+  readonly http: ListenAddress;
+  /** Where browsers reach the pages, if not at `http` itself. */
+  readonly publicUrl: string | undefined;
+  /** What clients call the gateway's host, if not by where it listens. */
+  readonly advertise: string | undefined;
+  /** Files of PEM, in place of a certificate of our own making. */
+  readonly tls: { readonly cert: string; readonly key: string; readonly ca: string } | undefined;
+  readonly identity: IdentityProvider;
+  readonly logger: Logger;
+}
+
+export interface Running {
+  /** The origin of pages and API. */
+  readonly url: string;
+  /** Where native clients connect to; `caPem` is what they must trust. */
+  readonly gateway: { readonly host: string; readonly port: number; readonly caPem: string };
+  readonly issuer: string;
+  /** Resolves when nothing can be recorded any more. */
+  readonly failed: Promise<SallyportError>;
+  /** Ends live sessions with a clear error, stores what was recorded, and lets go of everything. */
+  close(withinMs?: number): Promise<void>;
+}
+
+type Closer = (withinMs: number) => Promise<void> | void;
+
+/**
+ * The whole product on one machine, in this process: gateway, pages, API and, where asked for, an identity provider.
+ * Rejects with `configuration-invalid`, or `conflict` for ports and folders that another has; nothing is left running then.
+ */
+export async function serve(options: ServeOptions): Promise<Running> {
+  const closers: Closer[] = [];
+  const close = async (withinMs = CLOSE_WITHIN_MS): Promise<void> => {
+    for (let closer = closers.pop(); closer; closer = closers.pop()) await closer(withinMs);
+  };
+  try {
+    return { ...(await start(options, closers)), close };
+  } catch (thrown) {
+    await close();
+    throw thrown;
+  }
+}
+
+/** In the order of what needs what; each that started tells how it is closed. */
+async function start(options: ServeOptions, closers: Closer[]): Promise<Omit<Running, "close">> {
+  const { logger } = options;
+  demandLocalIfEmbedded(options);
+  const connections = await watchConnections(options.config, logger);
+  closers.push(() => connections.close());
+  const state = await openState(options.state);
+  closers.push(() => state.close());
+  const certificate = await certificateOf(options);
+  const key = await tokenKey(join(options.state, "token-key"));
+  const http = await at(options.http, "--http", listenForHttp(options.http));
+  closers.push(() => http.close());
+  const url = originOf(options, http.port);
+  const oidc = await identityProvider(options, url, closers);
+  const task = startGateway(gatewayDeps(options, state, connections, certificate));
+  const gateway = await at(options.listen, "--listen", task);
+  closers.push((withinMs) => gateway.close(withinMs));
+  const reached = {
+    host: options.advertise ?? clientHost(options.listen.host),
+    port: gateway.postgresPort,
+    caPem: certificate.ca,
+  };
+  const pages = app({ url, state, connections, key, oidc, gateway: reached, logger });
+  // A proxy may well ask by another name than the public one.
+  http.use(options.publicUrl === undefined ? new Hono().use(canonicalHost(url)).route("/", pages) : pages);
+  logger.info({ url, gateway: showAddress(reached), issuer: oidc.issuer }, "ready");
+  return { url, gateway: reached, issuer: oidc.issuer, failed: gateway.failed };
+}
+
+/** Browsers keep sessions safe over https only, and on loopback. */
+function originOf({ publicUrl, http }: ServeOptions, port: number): string {
+  if (publicUrl !== undefined) return siteOf(publicUrl).origin;
+  if (isLoopbackHost(http.host)) return siteOf(`http://${inUrl(http.host)}:${port}`).origin;
+  throw new SallyportError("configuration-invalid", `${showAddress(http)} can be reached from others without https`, {
+    hint: "Put a TLS proxy before it, and give the address that browsers use with --public-url.",
+  });
+}
+
+async function openState(folder: string): Promise<LocalState> {
+  try {
+    return await openLocalState(folder);
+  } catch (thrown) {
+    const why = thrown instanceof Error ? thrown.message : "";
+    throw asSallyportError(thrown, "configuration-invalid", `the state folder ${folder} cannot be used: ${why}`);
+  }
+}
+
+async function at<T>(address: ListenAddress, option: string, listening: Promise<T>): Promise<T> {
+  try {
+    return await listening;
+  } catch (thrown) {
+    throw listenFault(thrown, address, option);
+  }
+}
+
+/** The embedded provider's passwords are printed in our documentation: it must not let anyone in from elsewhere. */
+function demandLocalIfEmbedded({ identity, listen, http }: ServeOptions): void {
+  if (identity.kind === "external") return;
+  const open = [listen, http, identity.listen].find(({ host }) => !isLoopbackHost(host));
+  if (open === undefined) return;
+  throw new SallyportError(
+    "configuration-invalid",
+    `the embedded identity provider is for this machine alone, and ${showAddress(open)} can be reached from others`,
+    { hint: "Give your own provider with --oidc-issuer, --oidc-client-id and SALLYPORT_OIDC_CLIENT_SECRET." },
+  );
+}
+
+async function certificateOf({ tls, state, listen, advertise }: ServeOptions): Promise<ServerCertificate> {
+  if (tls !== undefined) return givenCertificate(tls);
+  const names = ["localhost", "127.0.0.1", "::1", clientHost(listen.host), advertise ?? "localhost"];
+  const refused = names.find((name) => !isHost(name));
+  if (refused !== undefined) throw new SallyportError("configuration-invalid", `"${refused}" is no host name`);
+  return ownCertificate(join(state, "tls"), [...new Set(names)], new Date());
+}
+
+async function identityProvider(
+  { identity, logger }: ServeOptions,
+  url: string,
+  closers: Closer[],
+): Promise<OidcConfig> {
+  if (identity.kind === "external") return identity.oidc;
+  const { listen, people } = identity;
+  const client = { id: "sallyport", secret: randomBytes(32).toString("base64url") };
+  const redirectUris = [`${url}/auth/callback`];
+  const starting = startOidcProvider({ ...listen, people, client: { ...client, redirectUris } });
+  const provider = await at(listen, "--oidc-listen", starting);
+  closers.push(() => provider.close());
+  const names = people.map(({ sub }) => sub);
+  logger.warn({ issuer: provider.issuer, people: names }, "the embedded identity provider is on: for local use only");
+  return {
+    issuer: provider.issuer,
+    clientId: client.id,
+    clientSecret: client.secret,
+    scopes: ["openid", "email", "profile", GROUPS_CLAIM],
+    groupsClaim: GROUPS_CLAIM,
+  };
+}
+
+function gatewayDeps(
+  { listen, logger }: ServeOptions,
+  state: LocalState,
+  connections: WatchedConnections,
+  { cert, key }: ServerCertificate,
+): Parameters<typeof startGateway>[0] {
+  return {
+    ...state,
+    task: `${hostname()}-${process.pid}-${randomBytes(4).toString("hex")}`,
+    connections: connections.current,
+    clock: Date.now,
+    logger,
+    postgres: { listen, tls: createSecureContext({ cert, key }), plaintextOnLoopback: false },
+  };
+}
+
+interface AppParts {
+  readonly url: string;
+  readonly state: LocalState;
+  readonly connections: WatchedConnections;
+  readonly key: Uint8Array;
+  readonly oidc: OidcConfig;
+  readonly gateway: AuthDeps["gateway"];
+  readonly logger: Logger;
+}
+
+function app({ url, state, connections, key, oidc, gateway, logger }: AppParts): Hono {
+  const common = { baseUrl: url, tokenKey: key, signIns: state.signIns, clock: Date.now, logger };
+  const auth = authApp({
+    ...common,
+    oidc,
+    passes: state.passes,
+    connections: () => [...connections.current().values()],
+    gateway,
+    clientAddress,
+  });
+  const replay = replayApp({
+    ...common,
+    sessions: state.sessions,
+    chunks: state.chunks,
+    publicKeys: [state.signer.publicKey],
+    auditors: AUDITORS,
+  });
+  return new Hono().route("/", auth).route("/", replay).notFound(problemNotFound);
+}
+
+/** The socket's, whatever headers say. */
+function clientAddress(c: Context): string {
+  return getConnInfo(c).remote.address?.replace(/^::ffff:/, "") ?? "unknown";
+}

@@ -1,0 +1,11 @@
+import type { Branded } from "../brand.ts";
+
+export type PrincipalId = Branded<string, "PrincipalId">;
+
+/** Who acts: a person known from a sign-in, or a service. Ids are `issuer|subject`; names are for people to read. */
+export interface Principal {
+  readonly kind: "user" | "service";
+  readonly id: PrincipalId;
+  readonly name: string;
+  readonly groups: readonly string[];
+}

@@ -1,0 +1,94 @@
+import { z } from "zod";
+
+/** A bound parameter (PostgreSQL 18 §54.7 Bind): by its type's OID where that is known, 0 where it is not. */
+const parameter = z.object({
+  type: z.number().int(),
+  /** Null for SQL NULL; text as the server would print it; `\x…` for binary values of types that we do not decode. */
+  value: z.string().nullable(),
+  /** Bytes on the wire, where `value` was cut. */
+  bytes: z.number().int().optional(),
+});
+
+const column = z.object({ name: z.string(), type: z.number().int(), format: z.union([z.literal(0), z.literal(1)]) });
+
+/** One statement and what became of it. Emitted when it completes, or when the session ends before it does. */
+const statement = z.object({
+  type: z.literal("statement"),
+  /** From 1, in the order in which the client asked. */
+  number: z.number().int(),
+  via: z.enum(["simple", "extended", "function-call"]),
+  text: z.string(),
+  /** Bytes of the statement on the wire, where `text` was cut. */
+  bytes: z.number().int().optional(),
+  /** Secrets in it were replaced before it was stored. */
+  redacted: z.boolean().optional(),
+  prepared: z.string().optional(),
+  portal: z.string().optional(),
+  parameters: z.array(parameter).optional(),
+  /** How many were bound, where `parameters` was cut. */
+  parameterCount: z.number().int().optional(),
+  /** Microseconds since the session's start: when it was asked, and how long until its last reply. */
+  askedAt: z.number(),
+  duration: z.number().optional(),
+  outcome: z.enum(["completed", "failed", "suspended", "skipped", "unknown"]),
+  /** DataRow messages sent to the client, or rows copied. */
+  rows: z.number().int(),
+  tag: z.string().optional(),
+  sqlstate: z.string().optional(),
+  message: z.string().optional(),
+  copied: z.object({ direction: z.enum(["in", "out"]), bytes: z.number() }).optional(),
+  columns: z.array(column).optional(),
+  /** Where its replies stand in the stream of bytes to the client: [from, to). */
+  output: z.tuple([z.number(), z.number()]).optional(),
+});
+
+const sessionOpened = z.object({
+  type: z.literal("session-opened"),
+  session: z.string(),
+  protocol: z.enum(["postgres"]),
+  principal: z.object({ id: z.string(), name: z.string(), groups: z.array(z.string()) }),
+  pass: z.string(),
+  connection: z.string(),
+  target: z.object({ host: z.string(), port: z.number(), database: z.string(), user: z.string() }),
+  client: z.string(),
+  /** Start-up parameters, field by field; whatever looks like a pass is replaced. */
+  settings: z.record(z.string(), z.string()),
+  durability: z.enum(["intent", "strict"]),
+  startedAt: z.number(),
+});
+
+const notice = z.object({ type: z.literal("notice"), severity: z.string(), sqlstate: z.string(), message: z.string() });
+/** An error outside any statement, such as the end of the connection by an administrator. */
+const error = z.object({ type: z.literal("error"), severity: z.string(), sqlstate: z.string(), message: z.string() });
+const notification = z.object({
+  type: z.literal("notification"),
+  processId: z.number(),
+  channel: z.string(),
+  payload: z.string(),
+});
+const cancelRequested = z.object({ type: z.literal("cancel-requested"), from: z.string() });
+/** Frames that a dead gateway had not yet written: their contents are lost, their number is known. */
+const gap = z.object({ type: z.literal("gap"), frames: z.number().int(), message: z.string() });
+const sessionClosed = z.object({
+  type: z.literal("session-closed"),
+  reason: z.string(),
+  message: z.string().optional(),
+});
+
+/** Everything that a recording says beside the raw bytes. */
+export const sessionEvent = z.discriminatedUnion("type", [
+  sessionOpened,
+  statement,
+  notice,
+  error,
+  notification,
+  cancelRequested,
+  gap,
+  sessionClosed,
+]);
+
+export type SessionEvent = z.infer<typeof sessionEvent>;
+export type StatementEvent = z.infer<typeof statement>;
+export type SessionOpenedEvent = z.infer<typeof sessionOpened>;
+export type ColumnDescription = z.infer<typeof column>;
+export type BoundParameter = z.infer<typeof parameter>;

@@ -1,0 +1,173 @@
+import { SallyportError } from "../errors.ts";
+import type { BoundParameter, SessionEvent, SessionOpenedEvent, StatementEvent } from "./events.ts";
+import type { RecordedEvent } from "./reader.ts";
+import { type ResultTable, tableLines } from "./table.ts";
+import { typeName } from "./type-names.ts";
+import { visible, visibleLines } from "./visible.ts";
+
+export interface TranscriptOptions {
+  /** The session goes on: the transcript ends where the recording does for now. */
+  readonly live?: boolean | undefined;
+  /** The first rows of each result of a statement, to be shown as tables. */
+  readonly rows?: ((statement: StatementEvent) => Promise<readonly ResultTable[]>) | undefined;
+}
+
+/** What was recorded of users stands behind this, so that no text of theirs passes for a line of ours. */
+const INDENT = "    ";
+
+/**
+ * The text of a session, line by line, without line ends. A terminal shows every line as it is: nothing that was recorded
+ * can control it. Where the recording is broken a last line says how, and then `recording-corrupt` is thrown.
+ */
+export async function* transcript(
+  events: AsyncIterable<RecordedEvent>,
+  options: TranscriptOptions = {},
+): AsyncGenerator<string, void> {
+  let last: SessionEvent | undefined;
+  try {
+    for await (const { event, micros } of events) {
+      if (!last && event.type !== "session-opened") yield "!! The recording does not tell how the session was opened.";
+      yield* eventLines(event, micros);
+      if (event.type === "statement" && options.rows) yield* tablesOf(await options.rows(event));
+      last = event;
+    }
+  } catch (thrown) {
+    if (thrown instanceof SallyportError) yield `!! The recording cannot be read further: ${visible(thrown.message)}.`;
+    throw thrown;
+  }
+  if (last?.type === "session-closed") return;
+  if (options.live)
+    yield last ? "… the session is live: so far for now." : "… the session is live, and nothing is stored yet.";
+  else
+    yield last
+      ? "!! The recording ends without telling how the session closed."
+      : "!! Nothing of this session is stored.";
+}
+
+/** The lines of one event; the first of them is empty where it stands apart from what is above it. */
+export function eventLines(event: SessionEvent, micros: number): string[] {
+  const at = formatOffset(micros);
+  switch (event.type) {
+    case "session-opened":
+      return openedLines(event);
+    case "statement":
+      return statementLines(event);
+    case "notice":
+    case "error":
+      return said(`${at}  ${event.type}`, `${event.severity} ${event.sqlstate}: ${event.message}`);
+    case "notification":
+      return said(`${at}  notification`, `${event.channel} (from process ${event.processId}): ${event.payload}`);
+    case "cancel-requested":
+      return said(`${at}  cancel requested`, `from ${event.from}`);
+    case "gap":
+      return said(`!! ${at}  ${event.frames} frames are missing`, event.message);
+    case "session-closed":
+      break;
+  }
+  return said(`${at}  closed: ${visible(event.reason)}`, event.message ?? "");
+}
+
+/** A line of ours with a text of theirs; the text's own further lines are indented. */
+function said(ours: string, theirs: string): string[] {
+  const [first = "", ...rest] = visibleLines(theirs);
+  return ["", `${ours}  ${first}`.trimEnd(), ...rest.map((line) => INDENT + line)];
+}
+
+function openedLines(event: SessionOpenedEvent): string[] {
+  const { principal, target } = event;
+  const settings = Object.entries(event.settings).map(([name, value]) => `${name}=${value}`);
+  const rows: [string, string][] = [
+    ["Session", event.session],
+    ["Who", `${principal.name} (${principal.id})`],
+    ["Groups", principal.groups.join(", ") || "none"],
+    ["Pass", event.pass],
+    ["Connection", event.connection],
+    ["Target", `${event.protocol}://${target.user}@${target.host}:${target.port}/${target.database}`],
+    ["Client", event.client],
+    ["Settings", settings.join(", ") || "none"],
+    ["Durability", event.durability],
+    ["Started", formatInstant(event.startedAt)],
+  ];
+  return rows.map(([label, value]) => `${label.padEnd(12)}${visible(value)}`);
+}
+
+function statementLines(event: StatementEvent): string[] {
+  const asked = [`#${event.number}`, formatOffset(event.askedAt)];
+  if (event.duration !== undefined) asked.push(formatDuration(event.duration));
+  if (event.via !== "simple") asked.push(event.via);
+  if (event.prepared) asked.push(`statement ${visible(event.prepared)}`);
+  if (event.portal) asked.push(`portal ${visible(event.portal)}`);
+  if (event.redacted) asked.push("secrets replaced");
+  const text = visibleLines(event.text);
+  if (event.bytes !== undefined) text.push(`… cut: ${event.bytes} bytes on the wire`);
+  const theirs = [...text, ...parameterLines(event)].map((line) => INDENT + line);
+  return ["", asked.join("  "), ...theirs, outcomeLine(event)];
+}
+
+/** A statement's bound parameters, a line each. */
+export function parameterLines({ parameters = [], parameterCount }: StatementEvent): string[] {
+  const lines = parameters.map((parameter, n) => `$${n + 1} ${formatParameter(parameter)}`);
+  const more = (parameterCount ?? 0) - parameters.length;
+  return more > 0 ? [...lines, `… and ${more} more parameters`] : lines;
+}
+
+/** Such as `int4 = 42`, `text = 'O''Neil'`, `text = NULL`. */
+function formatParameter({ type, value, bytes }: BoundParameter): string {
+  if (value === null) return `${typeName(type)} = NULL`;
+  const cut = bytes === undefined ? "" : `… cut: ${bytes} bytes on the wire`;
+  return `${typeName(type)} = '${visible(value).replaceAll("'", "''")}'${cut}`;
+}
+
+/** What became of a statement, such as `SELECT 3, 3 rows`, in one line. */
+export function formatOutcome(event: StatementEvent): string {
+  const parts: string[] = [];
+  switch (event.outcome) {
+    case "completed":
+      parts.push(event.tag ?? "completed");
+      break;
+    case "failed":
+      parts.push(`${event.sqlstate ?? "error"}: ${event.message ?? ""}`);
+      break;
+    case "suspended":
+      parts.push("suspended: the client asked for part of the rows");
+      break;
+    case "skipped":
+      parts.push("skipped: a statement before it had failed");
+      break;
+    case "unknown":
+      parts.push("unknown: the session ended before it completed");
+      break;
+  }
+  if (event.rows > 0) parts.push(event.rows === 1 ? "1 row" : `${event.rows} rows`);
+  if (event.copied) parts.push(`${event.copied.bytes} bytes copied ${event.copied.direction}`);
+  return visible(parts.join(", "));
+}
+
+function outcomeLine(event: StatementEvent): string {
+  return `  ${event.outcome === "completed" ? "=" : "!"} ${formatOutcome(event)}`;
+}
+
+function tablesOf(tables: readonly ResultTable[]): string[] {
+  return tables.flatMap((table) => tableLines(table).map((line) => INDENT + line));
+}
+
+/** Hours, minutes, seconds and milliseconds since the session's start. */
+export function formatOffset(micros: number): string {
+  const millis = Math.floor(micros / 1_000);
+  const parts = [Math.floor(millis / 3_600_000), Math.floor(millis / 60_000) % 60, Math.floor(millis / 1_000) % 60];
+  const clock = parts.map((part) => String(part).padStart(2, "0")).join(":");
+  return `${clock}.${String(millis % 1_000).padStart(3, "0")}`;
+}
+
+/** Microseconds in the unit that suits them. */
+export function formatDuration(micros: number): string {
+  if (micros < 1_000) return `${Math.round(micros)} µs`;
+  if (micros < 1_000_000) return `${(micros / 1_000).toFixed(1)} ms`;
+  return `${(micros / 1_000_000).toFixed(2)} s`;
+}
+
+/** A moment in UTC; whatever number it is, since recordings may be forged. */
+export function formatInstant(millis: number): string {
+  const date = new Date(millis);
+  return Number.isNaN(date.getTime()) ? `${millis} ms` : date.toISOString();
+}

@@ -1,0 +1,26 @@
+import { Hono } from "hono";
+import { boundedBody } from "../shared/request.ts";
+import { securityHeaders, stylesheet } from "../shared/html.ts";
+import { problemHandler, problemNotFound } from "../shared/problem.ts";
+import { apiRoutes } from "./api-routes.ts";
+import type { AuthDeps } from "./deps.ts";
+import { deviceRoutes } from "./device-routes.ts";
+import { homeRoutes } from "./home-routes.ts";
+import { signInRoutes } from "./sign-in-routes.ts";
+
+/**
+ * Signing in and out, passes, the device flow, and the home page. Mount it at the root: `root.route("/", authApp(deps))`.
+ * Throws `configuration-invalid` when a URL of `deps` cannot be trusted.
+ */
+export function authApp(deps: AuthDeps): Hono {
+  const app = new Hono();
+  app.onError(problemHandler(deps.logger));
+  app.notFound(problemNotFound);
+  app.use(securityHeaders(), boundedBody());
+  app.get("/assets/sallyport.css", stylesheet);
+  app.route("/", signInRoutes(deps));
+  app.route("/", deviceRoutes(deps));
+  app.route("/", apiRoutes(deps));
+  app.route("/", homeRoutes(deps));
+  return app;
+}

@@ -1,0 +1,46 @@
+import type { Context } from "hono";
+import type { Logger } from "pino";
+import type { PassStore } from "../../core/ports/pass-store.ts";
+import type { SignInStore } from "../../core/ports/sign-in-store.ts";
+import type { AuthenticationDeps } from "../shared/authenticated.ts";
+
+/** The relying party's side of an OpenID Connect provider. */
+export interface OidcConfig {
+  /** As the provider names itself; https, or http on loopback. */
+  readonly issuer: string;
+  readonly clientId: string;
+  readonly clientSecret: string;
+  /** `openid` is always asked for. */
+  readonly scopes: readonly string[];
+  /** The claim of the ID token that lists a person's groups. */
+  readonly groupsClaim: string;
+}
+
+/** What a person may know of a connection. */
+export interface ConnectionSummary {
+  readonly name: string;
+  readonly protocol: "postgres";
+  readonly description: string;
+  /** The groups whose members see it and may ask for a pass to it. */
+  readonly access: readonly string[];
+}
+
+/** Where native clients connect to. */
+export interface GatewayAddress {
+  readonly host: string;
+  readonly port: number;
+  /** The certificate authority that vouches for the gateway; PEM, public. */
+  readonly caPem: string;
+}
+
+export interface AuthDeps extends AuthenticationDeps {
+  readonly oidc: OidcConfig;
+  readonly passes: PassStore;
+  readonly signIns: SignInStore;
+  /** As of now: asked at every request. */
+  connections(): readonly ConnectionSummary[];
+  readonly gateway: GatewayAddress;
+  readonly logger: Logger;
+  /** The address that a request came from, as the server that took it knows; never a header that the client wrote. */
+  clientAddress(c: Context): string;
+}

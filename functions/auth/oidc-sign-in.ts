@@ -1,0 +1,165 @@
+import { createRemoteJWKSet, jwtVerify } from "jose";
+import type { JWTVerifyGetKey } from "jose";
+import * as openid from "openid-client";
+import { SallyportError } from "../../core/errors.ts";
+import { principalFromClaims } from "../../core/identity/oidc-claims.ts";
+import type { Principal } from "../../core/identity/principal.ts";
+import type { Clock } from "../../core/ports/clock.ts";
+import { type Site, isLoopback } from "../shared/site.ts";
+import type { OidcConfig } from "./deps.ts";
+import type { PendingSignIn } from "./pending-sign-in.ts";
+
+export const CALLBACK_PATH = "/auth/callback";
+
+/** How long a provider's description is used before it is read again. */
+const DISCOVERY_LIFETIME_MS = 60 * 60 * 1000;
+/** Whoever signs in waits for it. */
+const PROVIDER_TIMEOUT_SECONDS = 10;
+/** Clocks differ. */
+const CLOCK_TOLERANCE_SECONDS = 30;
+/** What a provider may sign ID tokens with: public-key algorithms only (RFC 8725 §3.1). */
+const SIGNATURE_ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"];
+
+/** OpenID Connect Core §3.1.2.1: `login` asks for the password again, so that another person can sign in. */
+type Prompt = "login" | undefined;
+
+export interface OidcSignIn {
+  /** Where to send the browser, and what it must bring back. Throws `identity-provider-unavailable`. */
+  begin(returnTo: string, prompt: Prompt): Promise<{ url: URL; pending: PendingSignIn }>;
+  /**
+   * Who came back.
+   * @param query the query string of the callback, as it came
+   * Throws `sign-in-failed` whenever anything is not exactly as it must be, or `identity-provider-unavailable`.
+   */
+  finish(query: string, pending: PendingSignIn): Promise<Principal>;
+}
+
+interface Provider {
+  readonly configuration: openid.Configuration;
+  readonly issuer: string;
+  readonly keys: JWTVerifyGetKey;
+}
+
+/**
+ * The authorization code flow with PKCE (RFC 6749 §4.1, RFC 7636, OpenID Connect Core §3.1) at one provider.
+ * The provider is asked on first use, not at start. Throws `configuration-invalid` for an issuer that cannot be trusted.
+ */
+export function oidcSignIn(config: OidcConfig, site: Site, clock: Clock): OidcSignIn {
+  const issuer = issuerOf(config);
+  const provider = remembered(clock, () => discover(issuer, config));
+  const redirectUri = site.origin + CALLBACK_PATH;
+  return {
+    begin: async (returnTo, prompt) => {
+      const { configuration } = await provider();
+      const verifier = openid.randomPKCECodeVerifier();
+      const pending = { state: openid.randomState(), nonce: openid.randomNonce(), verifier, returnTo };
+      const url = openid.buildAuthorizationUrl(configuration, {
+        redirect_uri: redirectUri,
+        scope: [...new Set(["openid", ...config.scopes])].join(" "),
+        state: pending.state,
+        nonce: pending.nonce,
+        code_challenge: await openid.calculatePKCECodeChallenge(verifier),
+        code_challenge_method: "S256",
+        ...(prompt === undefined ? {} : { prompt }),
+      });
+      return { url, pending };
+    },
+    finish: async (query, pending) => {
+      const found = await provider();
+      const claims = await redeem(found, new URL(redirectUri + query), pending).catch(refuse);
+      return principalFromClaims(found.issuer, claims, config.groupsClaim);
+    },
+  };
+}
+
+/** The claims of an ID token of which everything was checked: state, code, nonce, issuer, audience, times, signature. */
+async function redeem(provider: Provider, callback: URL, pending: PendingSignIn): Promise<Record<string, unknown>> {
+  const { configuration, issuer, keys } = provider;
+  const tokens = await openid.authorizationCodeGrant(configuration, callback, {
+    expectedState: pending.state,
+    expectedNonce: pending.nonce,
+    pkceCodeVerifier: pending.verifier,
+    idTokenExpected: true,
+  });
+  // openid-client trusts the connection to the token endpoint (OpenID Connect Core §3.1.3.7, 6.); we demand the signature too.
+  const { payload } = await jwtVerify(tokens.id_token ?? "", keys, {
+    issuer,
+    audience: configuration.clientMetadata().client_id,
+    algorithms: SIGNATURE_ALGORITHMS,
+    clockTolerance: CLOCK_TOLERANCE_SECONDS,
+  });
+  return payload;
+}
+
+function refuse(cause: unknown): never {
+  const gone = cause instanceof TypeError || (cause instanceof openid.ClientError && cause.code === "OAUTH_TIMEOUT");
+  if (gone) throw unavailable(cause);
+  const denied = cause instanceof openid.AuthorizationResponseError && cause.error === "access_denied";
+  throw new SallyportError("sign-in-failed", denied ? "the sign-in was cancelled" : "the sign-in failed", {
+    hint: "start again from the home page",
+    cause,
+  });
+}
+
+function unavailable(cause: unknown): SallyportError {
+  return new SallyportError("identity-provider-unavailable", "the identity provider does not answer as it should", {
+    hint: "try again in a minute",
+    cause,
+  });
+}
+
+function issuerOf(config: OidcConfig): URL {
+  const url = URL.parse(config.issuer);
+  // "|" separates issuer and subject in a principal's id.
+  if (url && !config.issuer.includes("|") && (url.protocol === "https:" || isPlainLoopback(url))) return url;
+  throw new SallyportError("configuration-invalid", "the OIDC issuer must be https, or http on loopback");
+}
+
+function isPlainLoopback(url: URL): boolean {
+  return url.protocol === "http:" && isLoopback(url);
+}
+
+async function discover(issuer: URL, config: OidcConfig): Promise<Provider> {
+  const insecure = isPlainLoopback(issuer);
+  const configuration = await openid
+    .discovery(
+      issuer,
+      config.clientId,
+      { [openid.clockTolerance]: CLOCK_TOLERANCE_SECONDS },
+      clientAuthentication(config.clientSecret),
+      { timeout: PROVIDER_TIMEOUT_SECONDS, execute: insecure ? [openid.allowInsecureRequests] : [] },
+    )
+    .catch((cause: unknown) => {
+      throw unavailable(cause);
+    });
+  const metadata = configuration.serverMetadata();
+  const keysAt = URL.parse(metadata.jwks_uri ?? "");
+  if (!keysAt || !(keysAt.protocol === "https:" || (insecure && isPlainLoopback(keysAt))))
+    throw unavailable(new Error("the provider names no usable jwks_uri"));
+  // No cooldown: an unknown key id comes out of an exchange of our own, once a sign-in, so nobody can make us ask more often.
+  const keys = createRemoteJWKSet(keysAt, { cooldownDuration: 0, timeoutDuration: PROVIDER_TIMEOUT_SECONDS * 1000 });
+  return { configuration, issuer: metadata.issuer, keys };
+}
+
+/** By HTTP Basic, which every provider must offer (RFC 6749 §2.3.1), or in the body where its metadata leaves that out. */
+function clientAuthentication(secret: string): openid.ClientAuth {
+  const [basic, post] = [openid.ClientSecretBasic(secret), openid.ClientSecretPost(secret)];
+  return (server, client, body, headers) => {
+    const methods = server.token_endpoint_auth_methods_supported ?? ["client_secret_basic"];
+    const chosen = methods.includes("client_secret_basic") ? basic : post;
+    return chosen(server, client, body, headers);
+  };
+}
+
+/** Keeps the last success for an hour; a failure is not kept, so that the next caller tries again. */
+function remembered<T>(clock: Clock, load: () => Promise<T>): () => Promise<T> {
+  let kept: { value: Promise<T>; until: number } | undefined;
+  return () => {
+    if (kept === undefined || clock() >= kept.until) {
+      const mine = { value: load(), until: clock() + DISCOVERY_LIFETIME_MS };
+      mine.value.catch(() => (kept = kept === mine ? undefined : kept));
+      kept = mine;
+    }
+    return kept.value;
+  };
+}

@@ -1,0 +1,71 @@
+import { randomBytes } from "node:crypto";
+import type { Instant } from "../../core/brand.ts";
+import { SallyportError } from "../../core/errors.ts";
+import { PASS_LIFETIME_MS, type PassText, mintPass } from "../../core/identity/pass.ts";
+import type { Principal } from "../../core/identity/principal.ts";
+import type { Pass, PassId } from "../../core/ports/pass-store.ts";
+import type { AuthDeps, ConnectionSummary } from "./deps.ts";
+
+/** Members may revoke anyone's passes. */
+const ADMINS = "admins";
+
+/** A person who needs more at once has a program that leaks them. */
+const MAX_LIVE_PASSES = 100;
+/** The newest passes of a person that are listed, live or not. */
+const MAX_LISTED_PASSES = 200;
+
+/** Expired and revoked alike open nothing; the difference is for people to read. */
+export type PassStatus = "live" | "expired" | "revoked";
+
+export function statusOf(pass: Pass, now: Instant): PassStatus {
+  if (pass.revokedAt !== undefined) return "revoked";
+  return now < pass.expiresAt ? "live" : "expired";
+}
+
+/** The connections that a person may know of, by group. */
+export function accessibleTo(deps: AuthDeps, principal: Principal): readonly ConnectionSummary[] {
+  const mine = new Set(principal.groups);
+  return deps.connections().filter(({ access }) => access.some((group) => mine.has(group)));
+}
+
+/**
+ * A new pass for oneself, for an hour.
+ * @param wish.connection the only connection that it shall open; undefined: every one that its owner may open
+ * @returns the pass, and its text, which nobody can learn again. Throws `connection-unknown`, `limit-exceeded`.
+ */
+export async function issuePass(
+  deps: AuthDeps,
+  principal: Principal,
+  wish: { connection: string | undefined; label: string },
+): Promise<{ pass: Pass; text: PassText }> {
+  const now = deps.clock();
+  if (wish.connection !== undefined && !accessibleTo(deps, principal).some(({ name }) => name === wish.connection))
+    throw new SallyportError("connection-unknown", "there is no such connection for you", {
+      hint: "GET /api/connections lists yours",
+    });
+  const newest = await deps.passes.listFor(principal.id, MAX_LISTED_PASSES);
+  if (newest.filter((pass) => statusOf(pass, now) === "live").length >= MAX_LIVE_PASSES)
+    throw new SallyportError("limit-exceeded", `you have ${MAX_LIVE_PASSES} live passes`, { hint: "revoke some" });
+  const { text, hash } = mintPass(randomBytes);
+  const pass = await deps.passes.issue({ ...wish, hash, principal, issuedAt: now, expiresAt: now + PASS_LIFETIME_MS });
+  deps.logger.info({ principal: principal.id, pass: pass.id, connection: pass.connection }, "pass issued");
+  return { pass, text };
+}
+
+/** One's own passes, newest first. */
+export function listPasses(deps: AuthDeps, principal: Principal): Promise<Pass[]> {
+  return deps.passes.listFor(principal.id, MAX_LISTED_PASSES);
+}
+
+/**
+ * Revokes one's own pass; admins, anyone's. Throws `not-found` for another's as for one that is not there, so that ids
+ * cannot be tried.
+ */
+export async function revokePass(deps: AuthDeps, principal: Principal, id: PassId): Promise<Pass> {
+  const found = await deps.passes.get(id);
+  const may = found !== undefined && (found.principal.id === principal.id || principal.groups.includes(ADMINS));
+  const revoked = may ? await deps.passes.revoke(id, deps.clock()) : undefined;
+  if (revoked === undefined) throw new SallyportError("not-found", "you have no such pass");
+  deps.logger.info({ principal: principal.id, pass: id, owner: revoked.principal.id }, "pass revoked");
+  return revoked;
+}

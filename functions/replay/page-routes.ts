@@ -1,0 +1,67 @@
+import { Hono } from "hono";
+import { SallyportError } from "../../core/errors.ts";
+import type { AuthenticatedEnv } from "../shared/authenticated.ts";
+import { readQuery } from "../shared/request.ts";
+import { listPage } from "./list-page.ts";
+import { type Page, takePage } from "./paging.ts";
+import { pageQuery, type PageQuery, sessionsQuery } from "./queries.ts";
+import type { Recording, Recordings } from "./recordings.ts";
+import { pageOfSessions } from "./session-list.ts";
+import { type ShownEvent, sessionPage } from "./session-page.ts";
+import { previewTables } from "./statement-rows.ts";
+
+/** Rows of each result that a page shows. */
+const PREVIEW_ROWS = 10;
+
+/** Plain pages: the list of sessions, and a session. */
+export function pageRoutes(all: Recordings): Hono<AuthenticatedEnv> {
+  return new Hono<AuthenticatedEnv>()
+    .get("/", async (c) => {
+      const principal = c.get("principal");
+      const listed = await pageOfSessions(all, principal, readQuery(c, sessionsQuery));
+      return c.html(listPage({ ...listed, principal, seesAll: all.seesAll(principal), asked: c.req.query() }));
+    })
+    .get("/:id", async (c) => {
+      const query = readQuery(c, pageQuery);
+      const principal = c.get("principal");
+      const recording = await all.find(principal, c.req.param("id"));
+      const page = await pageOfEvents(recording, query);
+      return c.html(sessionPage({ principal, row: recording.row, after: query.after, page }));
+    });
+}
+
+/** A page of events; of a recording that is broken at its very start, one that says so. */
+async function pageOfEvents(recording: Recording, query: PageQuery): Promise<Page<ShownEvent>> {
+  try {
+    const page = await takePage(
+      recording.events(query.after),
+      query,
+      ({ item }) => item,
+      ({ event }) => JSON.stringify(event).length,
+    );
+    return { ...page, items: await withTables(recording, page.items) };
+  } catch (thrown) {
+    if (!(thrown instanceof SallyportError) || thrown.code !== "recording-corrupt") throw thrown;
+    return { items: [], next: null, cursor: query.after, fault: thrown.message };
+  }
+}
+
+async function withTables(
+  recording: Recording,
+  items: Page<Omit<ShownEvent, "tables">>["items"],
+): Promise<ShownEvent[]> {
+  const output = recording.output();
+  const shown: ShownEvent[] = [];
+  try {
+    for (const item of items) {
+      const { event } = item;
+      shown.push({
+        ...item,
+        tables: event.type === "statement" ? await previewTables(output, event, PREVIEW_ROWS) : [],
+      });
+    }
+  } finally {
+    await output.close();
+  }
+  return shown;
+}

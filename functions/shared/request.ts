@@ -1,0 +1,55 @@
+import type { Context, MiddlewareHandler } from "hono";
+import { bodyLimit } from "hono/body-limit";
+import { z } from "zod";
+import { SallyportError } from "../../core/errors.ts";
+import { problemResponse } from "./problem.ts";
+
+/** The largest of our requests is a form of a few fields. */
+const MAX_BODY_BYTES = 64 * 1024;
+/** An error names the fields that are wrong; their number is the client's, so the message has an end. */
+const MAX_DETAIL = 300;
+
+/** Letters, digits, punctuation and blanks: no control characters, and no marks that turn the direction of text. */
+export const label = z
+  .string()
+  .max(100)
+  .regex(/^[\p{L}\p{M}\p{N}\p{P}\p{S}\p{Zs}]*$/u, "must be printable text");
+
+/** Refuses a longer body with `too-large`, before it is read. */
+export function boundedBody(): MiddlewareHandler {
+  return bodyLimit({
+    maxSize: MAX_BODY_BYTES,
+    onError: (c) => problemResponse(c, new SallyportError("too-large", `a request may have ${MAX_BODY_BYTES} bytes`)),
+  });
+}
+
+/** A JSON or form body that fits the schema; no body at all is an empty object. Throws `bad-request`. */
+export async function readBody<T>(c: Context, schema: z.ZodType<T>): Promise<T> {
+  return checked(schema, await bodyOf(c));
+}
+
+/** A query string that fits the schema; a parameter given twice counts once. Throws `bad-request`. */
+export function readQuery<T>(c: Context, schema: z.ZodType<T>): T {
+  return checked(schema, c.req.query());
+}
+
+async function bodyOf(c: Context): Promise<unknown> {
+  const type = (c.req.header("content-type") ?? "").split(";", 1)[0]?.trim().toLowerCase();
+  const text = await c.req.text();
+  if (text === "") return {};
+  if (type === "application/x-www-form-urlencoded") return Object.fromEntries(new URLSearchParams(text));
+  if (type !== "application/json")
+    throw new SallyportError("bad-request", "the body must be application/json or a form");
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new SallyportError("bad-request", "the body is not JSON");
+  }
+}
+
+function checked<T>(schema: z.ZodType<T>, value: unknown): T {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const detail = result.error.issues.map(({ path, message }) => [path.join("."), message].filter(Boolean).join(": "));
+  throw new SallyportError("bad-request", detail.join("; ").slice(0, MAX_DETAIL));
+}

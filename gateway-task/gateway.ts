@@ -1,0 +1,68 @@
+import type { Logger } from "pino";
+import { SallyportError } from "../core/errors.ts";
+import type { Connections } from "../core/config/connections.ts";
+import type { CancelKeys } from "../core/ports/cancel-keys.ts";
+import type { Clock } from "../core/ports/clock.ts";
+import type { LeaseStore } from "../core/ports/lease-store.ts";
+import type { PassStore } from "../core/ports/pass-store.ts";
+import type { Secrets } from "../core/ports/secrets.ts";
+import { watchSessions } from "./live-sessions.ts";
+import { listenForPostgres, type PostgresListenerDeps } from "./postgres/listener.ts";
+import { startRecorder } from "./recorder/recorder.ts";
+import type { EvidenceStores } from "./recorder/closing.ts";
+
+/** How long sessions have to end by themselves once they have been told to. */
+const SESSIONS_END_MS = 2_500;
+
+export interface GatewayDeps extends EvidenceStores {
+  readonly spool: string;
+  /** A name of this process's own, different at every start. */
+  readonly task: string;
+  readonly connections: () => Connections;
+  readonly passes: PassStore;
+  readonly cancelKeys: CancelKeys;
+  readonly leases: LeaseStore;
+  readonly secrets: Secrets;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly postgres: Pick<PostgresListenerDeps, "listen" | "tls" | "plaintextOnLoopback">;
+}
+
+export interface Gateway {
+  readonly postgresPort: number;
+  readonly liveSessions: number;
+  /** Resolves when nothing can be recorded any more: nobody is let in from then on, and only a new process mends it. */
+  readonly failed: Promise<SallyportError>;
+  /** Refuses new connections, ends live ones with a clear error, and stores what was recorded, within `withinMs`. */
+  close(withinMs: number): Promise<void>;
+}
+
+/** Starts a gateway task: recorder first, so that nothing can connect before it could be recorded. */
+export async function startGateway(deps: GatewayDeps): Promise<Gateway> {
+  const recorder = await startRecorder(deps);
+  const live = watchSessions(deps.passes, deps.clock, deps.logger);
+  recorder.onFailure((error) => live.endAll("recording-failed", error));
+  const failed = new Promise<SallyportError>((done) => recorder.onFailure(done));
+  const listening = listenForPostgres({ ...deps, ...deps.postgres, recorder, live });
+  const listener = await listening.catch(async (error: unknown) => {
+    live.close();
+    await recorder.close(SESSIONS_END_MS);
+    throw error;
+  });
+  return {
+    postgresPort: listener.port,
+    failed,
+    get liveSessions() {
+      return live.size;
+    },
+    async close(withinMs) {
+      listener.close();
+      live.endAll("shutting-down", new SallyportError("shutting-down", "the gateway is being shut down"));
+      live.close();
+      const started = performance.now();
+      const until = started + Math.min(SESSIONS_END_MS, withinMs);
+      while (live.size > 0 && performance.now() < until) await new Promise((done) => setTimeout(done, 20));
+      await recorder.close(Math.max(0, withinMs - (performance.now() - started)));
+    },
+  };
+}

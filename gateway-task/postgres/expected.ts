@@ -1,0 +1,110 @@
+import type { BoundArguments } from "./parameters.ts";
+import { newPortal, type Names, type PreparedStatement } from "./prepared.ts";
+import type { StatementRun } from "./statement-run.ts";
+
+/** A message of the client that the server is still to answer (§54.2.3), with what is needed to understand the answer. */
+export type Expected =
+  | { readonly kind: "parse"; readonly statement: PreparedStatement; readonly askedAt: number }
+  | {
+      readonly kind: "bind";
+      readonly portal: string;
+      readonly statement: string;
+      readonly bound: BoundArguments | undefined;
+      readonly askedAt: number;
+    }
+  | { readonly kind: "describe-statement" | "describe-portal"; readonly name: string; readonly askedAt: number }
+  | { readonly kind: "close-statement" | "close-portal"; readonly name: string }
+  | { readonly kind: "execute"; readonly run: StatementRun; readonly portal: string }
+  /** `run` is the result under way; undefined between two of them. */
+  | { readonly kind: "query"; readonly first: StatementRun; run: StatementRun | undefined }
+  | { readonly kind: "call"; run: StatementRun | undefined }
+  | { readonly kind: "sync" }
+  /** The client's end of a COPY; it has no answer of its own. */
+  | { readonly kind: "copy-end" };
+
+/** One that prepares an execution, or cleans up after it. */
+export type Setup = Exclude<Expected, { kind: "execute" | "query" | "call" | "sync" | "copy-end" }>;
+
+/** What an expected message does to the names if it succeeds. */
+export function suppose(expected: Expected, names: Names): void {
+  if (expected.kind === "parse") names.parse(expected.statement);
+  else if (expected.kind === "bind")
+    names.bind(newPortal(expected.portal, names.statement(expected.statement), expected.bound));
+}
+
+/** Bytes that it holds on to. */
+function heldBytes(expected: Expected): number {
+  switch (expected.kind) {
+    case "parse":
+      return expected.statement.asked.text.length;
+    case "bind":
+      return expected.bound?.body.length ?? 0;
+    case "query":
+      return expected.first.asked.text.length;
+    case "describe-statement":
+    case "describe-portal":
+    case "close-statement":
+    case "close-portal":
+    case "execute":
+    case "call":
+    case "sync":
+    case "copy-end":
+      return 0;
+  }
+}
+
+/** First in, first out, without moving what is in it. */
+export class Expectations {
+  #items: (Expected | undefined)[] = [];
+  #head = 0;
+  /** Bytes that all of them hold on to. */
+  bytes = 0;
+
+  get size(): number {
+    return this.#items.length - this.#head;
+  }
+
+  push(expected: Expected): void {
+    this.bytes += heldBytes(expected);
+    this.#items.push(expected);
+  }
+
+  /** The next one that has an answer; a COPY's end before it is passed over. */
+  peek(): Expected | undefined {
+    for (;;) {
+      const next = this.#items[this.#head];
+      if (next?.kind !== "copy-end") return next;
+      this.shift();
+    }
+  }
+
+  shift(): Expected | undefined {
+    const next = this.#items[this.#head];
+    if (next === undefined) return undefined;
+    this.bytes -= heldBytes(next);
+    this.#items[this.#head++] = undefined;
+    if (this.#head === this.#items.length) this.#items.length = this.#head = 0;
+    else if (this.#head >= 1024 && this.#head * 2 > this.#items.length) {
+      this.#items = this.#items.slice(this.#head);
+      this.#head = 0;
+    }
+    return next;
+  }
+
+  /**
+   * While the server takes a COPY's data it ignores Sync (copyfromparse.c, CopyGetData): drops those that were asked behind
+   * the one at the head, up to the client's end of the COPY. Answers whether that end is there.
+   */
+  dropSyncsWithinCopy(): boolean {
+    let last = this.#head;
+    while (this.#items[last + 1]?.kind === "sync") last++;
+    const ended = this.#items[last + 1]?.kind === "copy-end";
+    if (ended) last++;
+    // The head moves over them: what stands behind stays where it is.
+    const head = this.#items[this.#head];
+    this.#items.fill(undefined, this.#head, last);
+    this.#items[last] = head;
+    this.#head = last;
+    return ended;
+  }
+}

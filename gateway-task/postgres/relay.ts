@@ -1,0 +1,180 @@
+import { asSallyportError, SallyportError } from "../../core/errors.ts";
+import type { CloseReason } from "../../core/ports/session-store.ts";
+import type { SessionEvent } from "../../core/recording/events.ts";
+import type { Channel } from "../channel.ts";
+import type { Permit, Side } from "../recorder/permit.ts";
+import type { SessionRecorder } from "../recorder/session-recorder.ts";
+import { farewell } from "./answers.ts";
+import { countedTags, MessageFramer, RULE, rulesOf, type Rules } from "./framer.ts";
+import { BACKEND, FRONTEND } from "./messages.ts";
+import { redactErrorReply, redactMessage } from "./redact.ts";
+
+/** A statement is held in memory until it is whole; PostgreSQL itself would take 1 GiB. */
+const MAX_STATEMENT_BYTES = 32 << 20;
+/** A target that sends longer errors is not PostgreSQL. */
+const MAX_ERROR_BYTES = 1 << 20;
+
+const FRONTEND_RULES = rulesOf(FRONTEND);
+const BACKEND_RULES = rulesOf(BACKEND);
+/** While a statement with secrets runs, errors are held until they are whole: the server may quote the statement. */
+const BACKEND_RULES_REDACTING: Rules = BACKEND_RULES.slice();
+BACKEND_RULES_REDACTING["E".charCodeAt(0)] = RULE.whole;
+BACKEND_RULES_REDACTING["N".charCodeAt(0)] = RULE.whole;
+
+/** Messages that ReadyForQuery answers. */
+const ASKING = countedTags("QSF");
+const READY = countedTags("Z");
+const TERMINATE = "X".charCodeAt(0);
+const ERROR_RESPONSE = "E".charCodeAt(0);
+
+/**
+ * The life of a session after its log-in: every chunk of either direction is framed, recorded, and only then, with the
+ * recorder's permit, passed on. It ends once, on one path, and says why.
+ */
+export class Relay {
+  readonly #recorder: SessionRecorder;
+  readonly #client: Channel<"client">;
+  readonly #target: Channel<"target">;
+  readonly #fromClient: MessageFramer;
+  readonly #fromTarget: MessageFramer;
+  readonly #ended: (reason: CloseReason, error: SallyportError | undefined) => void;
+  #hideUntil = 0;
+  /** The last error that the target sent says that it closes (§54.8, field V). */
+  #fatal = false;
+  #closing = false;
+  #terminated = false;
+  /** What the client has been sent ends with a whole message. */
+  #shownWhole = true;
+
+  /** @param ended called once, when both sides are closed or closing */
+  constructor(
+    recorder: SessionRecorder,
+    client: Channel<"client">,
+    target: Channel<"target">,
+    ended: (reason: CloseReason, error: SallyportError | undefined) => void,
+  ) {
+    this.#recorder = recorder;
+    this.#client = client;
+    this.#target = target;
+    this.#ended = ended;
+    this.#fromClient = new MessageFramer(FRONTEND_RULES, ASKING, MAX_STATEMENT_BYTES, (message) => this.#hide(message));
+    this.#fromTarget = new MessageFramer(BACKEND_RULES, READY, MAX_ERROR_BYTES, redactErrorReply);
+  }
+
+  /** Sends the client what it gets at its log-in, and starts to relay. */
+  async start(greeting: Buffer, recorded: Buffer): Promise<void> {
+    this.#fromTarget.push(greeting);
+    const permit = await this.#recorder.output(greeting, recorded);
+    if (this.#closing) return;
+    void this.#client.send(permit);
+    const failed = (error: unknown): void => this.fail(error);
+    this.#client.start({
+      consumer: (bytes) => this.#ask(bytes),
+      failed,
+      ended: () => this.#clientEnded(),
+    });
+    this.#target.start({
+      consumer: (bytes) => this.#show(bytes),
+      failed,
+      ended: () => this.#targetEnded(),
+    });
+  }
+
+  /** Ends the session for a reason that lies outside it; the client is told. */
+  end(reason: CloseReason, error: SallyportError): void {
+    this.#close(reason, error);
+  }
+
+  /** Adds an event to the recording; a session that cannot be recorded ends. */
+  record(event: SessionEvent): void {
+    if (this.#closing) return;
+    try {
+      void Promise.resolve(this.#recorder.event(event)).catch((error: unknown) => this.fail(error));
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  /** Ends the session with whatever was thrown while it was served. */
+  fail(thrown: unknown): void {
+    const error = asSallyportError(thrown, "internal", "the gateway failed");
+    this.#close(REASONS[error.code] ?? "recording-failed", error);
+  }
+
+  /** Client → target. */
+  #ask(bytes: Buffer): boolean | Promise<void> {
+    if (this.#closing) return true;
+    const framer = this.#fromClient;
+    framer.push(bytes);
+    const { forward, recorded } = framer;
+    if (forward.length === 0) return true;
+    this.#terminated = framer.lastTag === TERMINATE && framer.atBoundary;
+    const permit = this.#recorder.input(forward, recorded);
+    if (permit instanceof Promise) return this.#sendLater(permit, this.#target);
+    return this.#target.send(permit) ?? this.#target.isIdle;
+  }
+
+  /** Target → client. */
+  #show(bytes: Buffer): boolean | Promise<void> {
+    if (this.#closing) return true;
+    const framer = this.#fromTarget;
+    if (framer.rules === BACKEND_RULES_REDACTING && framer.count >= this.#hideUntil) framer.rules = BACKEND_RULES;
+    framer.push(bytes);
+    const { forward, recorded } = framer;
+    if (forward.length === 0) return true;
+    const permit = this.#recorder.output(forward, recorded);
+    if (framer.lastTag === ERROR_RESPONSE) this.#fatal = forward.includes("VFATAL") || forward.includes("VPANIC");
+    if (permit instanceof Promise) return this.#sendLater(permit, this.#client);
+    this.#shownWhole = framer.atBoundary;
+    return this.#client.send(permit) ?? this.#client.isIdle;
+  }
+
+  async #sendLater<To extends Side>(permit: Promise<Permit<To>>, channel: Channel<To>): Promise<void> {
+    const granted = await permit;
+    if (this.#closing) return;
+    if (channel === this.#client) this.#shownWhole = this.#fromTarget.atBoundary; // nothing is read until this is sent
+    await channel.send(granted);
+  }
+
+  /** A statement with secrets: errors, too, are recorded without their text, until the ReadyForQuery that ends its cycle. */
+  #hide(message: Buffer): Buffer {
+    const recorded = redactMessage(message);
+    if (recorded !== message) {
+      this.#hideUntil = this.#fromClient.count + 2; // the first ReadyForQuery answered the log-in
+      this.#fromTarget.rules = BACKEND_RULES_REDACTING;
+    }
+    return recorded;
+  }
+
+  /** A client says that it goes (§54.2.9 Terminate); one that is killed only closes its socket. */
+  #clientEnded(): void {
+    this.#close(this.#terminated ? "client-closed" : "client-lost", undefined);
+  }
+
+  /**
+   * PostgreSQL says why it closes, by a FATAL error as its last message; where it does not, the client is told that the target is
+   * gone. How the socket closes says nothing: what the client sends to a target that has closed makes it a reset.
+   */
+  #targetEnded(): void {
+    if (this.#terminated) this.#close("client-closed", undefined);
+    else if (this.#fatal && this.#fromTarget.lastTag === ERROR_RESPONSE) this.#close("target-closed", undefined);
+    else this.#close("target-lost", new SallyportError("target-lost", "the connection to the target was lost"));
+  }
+
+  #close(reason: CloseReason, error: SallyportError | undefined): void {
+    if (this.#closing) return;
+    this.#closing = true;
+    // A message of ours may stand only behind a whole message of the target's.
+    this.#client.end(error !== undefined && this.#shownWhole ? farewell(error) : undefined);
+    this.#target.end();
+    this.#ended(reason, error);
+  }
+}
+
+/** What a session's end is called in the index, by the error that ended it. */
+const REASONS: Partial<Record<SallyportError["code"], CloseReason>> = {
+  "protocol-violation": "protocol-violation",
+  "limit-exceeded": "limit-exceeded",
+  "target-lost": "target-lost",
+  "shutting-down": "shutting-down",
+};

@@ -1,0 +1,297 @@
+import { mkdir, rm, statfs } from "node:fs/promises";
+import path from "node:path";
+import { Worker } from "node:worker_threads";
+import type { Logger } from "pino";
+import { SallyportError } from "../../core/errors.ts";
+import type { SessionOpenedEvent } from "../../core/recording/events.ts";
+import type { Clock } from "../../core/ports/clock.ts";
+import type { LeaseStore } from "../../core/ports/lease-store.ts";
+import type { CloseReason, SessionId } from "../../core/ports/session-store.ts";
+import type { Digest, Instant } from "../../core/brand.ts";
+import { closeSession, openingOf, type EvidenceStores } from "./closing.ts";
+import { IntentLog, type LogFiles } from "./intent-log.ts";
+import type { FromPacker, ToPacker } from "./packer-protocol.ts";
+import { recoverSpools, spoolLease } from "./recovery.ts";
+import type { SessionTotals } from "./session-packer.ts";
+import { SessionRecorder, type RecorderCore } from "./session-recorder.ts";
+import { Slabs } from "./slabs.ts";
+import { Uploader } from "./uploader.ts";
+
+/** A task that has not renewed its lease for this long is dead: another one takes its spool. */
+const LEASE_TTL_MS = 15_000;
+const HOUSEKEEPING_MS = 1_000;
+/** With less room than this on the spool's disk, sessions end rather than go unrecorded. */
+const MIN_FREE_BYTES = 256 * 2 ** 20;
+const CLOSE_RETRY_MS = 1_000;
+/** At the very end, for a last flush of a disk that may stall, and for giving up the lease. */
+const LET_GO_MS = 1_000;
+
+export interface RecorderOptions extends EvidenceStores {
+  /** Folder of all tasks' spools; it outlives the task. */
+  readonly spool: string;
+  /** This task's name, different at every start. */
+  readonly task: string;
+  readonly leases: LeaseStore;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly files?: LogFiles;
+}
+
+interface Ending {
+  readonly opened: SessionOpenedEvent;
+  reason: CloseReason;
+  endedAt: Instant;
+  /** Chunks of it that the store has. */
+  stored: number;
+  /** Its last chunk, once the store has that one. */
+  last: LastChunk | undefined;
+}
+
+interface LastChunk {
+  readonly sequence: number;
+  readonly sha256: Digest;
+  readonly totals: SessionTotals;
+  readonly mark: { readonly firstSlab: number };
+}
+
+export interface Recorder {
+  /** Opens a session's recording and its row in the index. Rejects when either cannot be: the session must not go on. */
+  open(opened: SessionOpenedEvent): Promise<SessionRecorder>;
+  /** Ends a session's recording, says so in the index when all of it is stored. Never throws. */
+  seal(recorder: SessionRecorder, reason: CloseReason, message?: string): void;
+  /** Called once, when nothing can be recorded any more: every session must end. */
+  onFailure(listener: (error: SallyportError) => void): void;
+  /** Stores what is left and ends; what cannot be stored within `withinMs` stays in the spool for the next task. */
+  close(withinMs: number): Promise<void>;
+}
+
+/** Starts the recorder of this task, after taking over what dead tasks left in the spool. */
+export async function startRecorder(options: RecorderOptions): Promise<Recorder> {
+  const directory = path.join(options.spool, options.task);
+  if (!(await options.leases.acquire(spoolLease(options.task), options.task, options.clock(), LEASE_TTL_MS)))
+    throw new SallyportError("conflict", `the spool of task ${options.task} belongs to another process`);
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  return new TaskRecorder(directory, options);
+}
+
+class TaskRecorder implements Recorder, RecorderCore {
+  readonly log: IntentLog;
+  readonly slabs: Slabs;
+  readonly #options: RecorderOptions;
+  readonly #directory: string;
+  readonly #worker: Worker;
+  readonly #uploader: Uploader;
+  readonly #sessions = new Map<SessionId, Ending>();
+  /** First slabs of chunks that are not yet in the store. */
+  readonly #outstanding = new Set<{ readonly firstSlab: number }>();
+  readonly #housekeeping: NodeJS.Timeout;
+  #openSlab = 0;
+  #failure: SallyportError | undefined;
+  #full: SallyportError | undefined;
+  #listeners: ((error: SallyportError) => void)[] = [];
+  #settled: (() => void)[] = [];
+  #flushed: (() => void)[] = [];
+  #renewedAt: Instant;
+  #renewing = false;
+  readonly #measureSpool = alone(() => this.#measure());
+  readonly #recoverSpools = alone(() => this.#recover());
+
+  constructor(directory: string, options: RecorderOptions) {
+    this.#options = options;
+    this.#directory = directory;
+    this.#renewedAt = options.clock();
+    this.log = new IntentLog(directory, options.files, (error) => this.#fail(error));
+    this.#uploader = new Uploader(options.chunks, options.logger);
+    this.#worker = new Worker(new URL("./packer-worker.ts", import.meta.url), {
+      workerData: { spool: directory },
+    });
+    this.#worker.on("message", (message: FromPacker) => this.#hear(message));
+    this.#worker.on("error", (cause) =>
+      this.#fail(new SallyportError("recording-failed", "the recorder failed", { cause })),
+    );
+    this.slabs = new Slabs(this.#worker);
+    this.#housekeeping = setInterval(() => void this.#keepHouse(), HOUSEKEEPING_MS);
+    void this.#recoverSpools();
+  }
+
+  async open(opened: SessionOpenedEvent): Promise<SessionRecorder> {
+    const recorder = new SessionRecorder(this, opened);
+    this.#sessions.set(recorder.session, { opened, reason: "interrupted", endedAt: 0, stored: 0, last: undefined });
+    try {
+      await recorder.opened;
+      await this.#options.sessions.open(openingOf(opened, this.#options.task));
+    } catch (error) {
+      this.seal(recorder, "recording-failed");
+      throw error;
+    }
+    return recorder;
+  }
+
+  seal(recorder: SessionRecorder, reason: CloseReason, message?: string): void {
+    const ending = this.#sessions.get(recorder.session);
+    if (ending === undefined || ending.endedAt > 0) return;
+    ending.reason = reason;
+    ending.endedAt = this.#options.clock();
+    try {
+      recorder.seal(reason, message);
+    } catch (error) {
+      // The recorder has failed: the spool keeps the session, and the next task closes it as interrupted.
+      this.#options.logger.error({ err: error, session: recorder.session }, "a session's end could not be recorded");
+    }
+  }
+
+  onFailure(listener: (error: SallyportError) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  check(closing = false): void {
+    if (this.#failure) throw this.#failure;
+    if (this.#full && !closing) throw this.#full;
+  }
+
+  async close(withinMs: number): Promise<void> {
+    const after = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms).unref());
+    await Promise.race([this.#drain(), after(withinMs)]);
+    clearInterval(this.#housekeeping);
+    this.#uploader.stop();
+    const complete = this.#sessions.size === 0 && this.#failure === undefined;
+    // Whatever still lives must not go on: nothing would be left of it.
+    this.#failure ??= new SallyportError("shutting-down", "the gateway is being shut down");
+    await this.#worker.terminate();
+    this.slabs.abandon();
+    await Promise.race([this.#letGo(complete), after(LET_GO_MS)]);
+  }
+
+  async #letGo(complete: boolean): Promise<void> {
+    const { leases, task } = this.#options;
+    await this.log.close(complete);
+    if (complete) await rm(this.#directory, { recursive: true, force: true });
+    await leases.release(spoolLease(task), task).catch(() => {});
+  }
+
+  async #drain(): Promise<void> {
+    if (this.#failure) return;
+    this.slabs.handOver();
+    this.#worker.postMessage({ kind: "flush" } satisfies ToPacker);
+    await new Promise<void>((done) => this.#flushed.push(done));
+    await this.#uploader.idle();
+    if (this.#sessions.size > 0) await new Promise<void>((done) => this.#settled.push(done));
+  }
+
+  #hear(message: FromPacker): void {
+    switch (message.kind) {
+      case "slab-returned":
+        this.slabs.returned(message.slab);
+        break;
+      case "chunk":
+        this.#upload(message);
+        break;
+      case "progress":
+        this.#openSlab = message.openSlab;
+        break;
+      case "flushed":
+        for (const done of this.#flushed.splice(0)) done();
+        break;
+    }
+  }
+
+  #upload(chunk: FromPacker & { kind: "chunk" }): void {
+    const mark = { firstSlab: chunk.firstSlab };
+    this.#outstanding.add(mark);
+    this.#uploader.add(chunk, () => {
+      const { session, totals } = chunk;
+      const ending = this.#sessions.get(session);
+      if (totals === undefined) this.#outstanding.delete(mark);
+      if (ending === undefined) return;
+      ending.stored++;
+      if (totals !== undefined) ending.last = { sequence: chunk.sequence, sha256: chunk.sha256, totals, mark };
+      // Chunks are stored side by side: the last one may be there before others are.
+      if (ending.last !== undefined && ending.stored > ending.last.sequence)
+        void this.#finish(session, ending, ending.last);
+    });
+  }
+
+  /** All chunks are stored. Until the manifest is too, the intent log and the session's folder stay. */
+  async #finish(session: SessionId, ending: Ending, last: LastChunk): Promise<void> {
+    const { opened, reason, endedAt } = ending;
+    const { task, logger } = this.#options;
+    const { totals, sequence, sha256 } = last;
+    try {
+      await closeSession(this.#options, { opened, task, endedAt, reason, totals, lastChunk: sequence, head: sha256 });
+      await rm(path.join(this.#directory, session), { recursive: true, force: true });
+    } catch (error) {
+      logger.error({ err: error, session }, "a session could not be closed in the store");
+      setTimeout(() => void this.#finish(session, ending, last), CLOSE_RETRY_MS).unref();
+      return;
+    }
+    this.#outstanding.delete(last.mark);
+    this.#sessions.delete(session);
+    if (this.#sessions.size === 0) for (const done of this.#settled.splice(0)) done();
+  }
+
+  async #keepHouse(): Promise<void> {
+    let oldest = this.#openSlab;
+    for (const { firstSlab } of this.#outstanding) oldest = Math.min(oldest, firstSlab); // of any number: no spreading
+    this.log.release(oldest - 1);
+    await Promise.all([this.#renew(), this.#measureSpool()]);
+    await this.#recoverSpools();
+  }
+
+  /** A task whose lease has run out may find its spool claimed: it must not go on writing into it. */
+  async #renew(): Promise<void> {
+    const { leases, task, clock } = this.#options;
+    const now = clock();
+    if (this.#renewing) {
+      if (now - this.#renewedAt >= LEASE_TTL_MS)
+        this.#fail(new SallyportError("recording-failed", "the lease on the spool could not be renewed in time"));
+      return;
+    }
+    this.#renewing = true;
+    try {
+      if (!(await leases.acquire(spoolLease(task), task, now, LEASE_TTL_MS)))
+        this.#fail(new SallyportError("recording-failed", "another task has taken over this task's spool"));
+      this.#renewedAt = now;
+    } catch (cause) {
+      if (now - this.#renewedAt >= LEASE_TTL_MS)
+        this.#fail(new SallyportError("recording-failed", "the lease on the spool could not be renewed", { cause }));
+    } finally {
+      this.#renewing = false;
+    }
+  }
+
+  async #measure(): Promise<void> {
+    try {
+      const { bavail, bsize } = await statfs(this.#directory);
+      this.#full =
+        bavail * bsize < MIN_FREE_BYTES
+          ? new SallyportError("limit-exceeded", "the disk that holds the recordings is full")
+          : undefined;
+    } catch (cause) {
+      this.#full = new SallyportError("recording-failed", "the disk that holds the recordings cannot be read", {
+        cause,
+      });
+    }
+  }
+
+  async #recover(): Promise<void> {
+    try {
+      await recoverSpools(this.#options, LEASE_TTL_MS);
+    } catch (error) {
+      this.#options.logger.error({ err: error }, "a dead task's spool could not be recovered; it will be tried again");
+    }
+  }
+
+  #fail(error: SallyportError): void {
+    if (this.#failure) return;
+    this.#failure = error;
+    this.#options.logger.error({ err: error }, "the recorder failed: every session ends");
+    this.slabs.abandon();
+    for (const listener of this.#listeners) listener(error);
+  }
+}
+
+/** The same, but not while it is under way: what does not answer is not asked again and again. */
+function alone(run: () => Promise<void>): () => Promise<void> {
+  let running: Promise<void> | undefined;
+  return async () => (running ??= run().finally(() => (running = undefined)));
+}

@@ -1,0 +1,111 @@
+import { readFile, unlink } from "node:fs/promises";
+import type { Logger } from "pino";
+import type { Digest } from "../../core/brand.ts";
+import type { ChunkStore } from "../../core/ports/chunk-store.ts";
+import type { SessionId } from "../../core/ports/session-store.ts";
+
+/** Uploads at a time: two leave half of Node's thread pool to the flushing of the intent log. */
+const CONCURRENCY = 2;
+/** Chunks of one session that are stored together, where the store can. */
+const MAX_BATCH = 32;
+const FIRST_RETRY_MS = 200;
+const MAX_RETRY_MS = 15_000;
+
+export interface SpooledChunk {
+  readonly session: SessionId;
+  readonly sequence: number;
+  readonly file: string;
+  readonly sha256: Digest;
+}
+
+interface Job {
+  readonly chunk: SpooledChunk;
+  readonly stored: () => void;
+}
+
+/**
+ * Moves chunks from the spool to the store. A chunk's file is deleted only when the store has confirmed it, which it does
+ * by checksum; an outage is retried for as long as it lasts, and the spool's own bound ends it if it must.
+ */
+export class Uploader {
+  readonly #store: ChunkStore;
+  readonly #logger: Logger;
+  readonly #queue: Job[] = [];
+  #running = 0;
+  #stopped = false;
+  #idle: (() => void)[] = [];
+
+  constructor(store: ChunkStore, logger: Logger) {
+    this.#store = store;
+    this.#logger = logger;
+  }
+
+  /** @param stored called when the store has the chunk and its file is gone */
+  add(chunk: SpooledChunk, stored: () => void): void {
+    this.#queue.push({ chunk, stored });
+    if (this.#running < CONCURRENCY) void this.#work();
+  }
+
+  /** Resolves when nothing is left to upload. */
+  idle(): Promise<void> {
+    if (this.#running === 0) return Promise.resolve();
+    return new Promise((done) => this.#idle.push(done));
+  }
+
+  /** Gives up retrying: what is in the spool stays there for the next task. */
+  stop(): void {
+    this.#stopped = true;
+    this.#queue.length = 0;
+  }
+
+  /** Chunks that could not be stored go to the end of the queue: one that never can be must not hold up the others. */
+  async #work(): Promise<void> {
+    this.#running++;
+    let delay = FIRST_RETRY_MS;
+    for (let jobs = this.#next(); jobs.length > 0; jobs = this.#next()) {
+      if (await this.#upload(jobs)) {
+        delay = FIRST_RETRY_MS;
+        continue;
+      }
+      if (this.#stopped) break;
+      for (const job of jobs) this.#queue.push(job);
+      await new Promise((done) => setTimeout(done, delay).unref());
+      delay = Math.min(delay * 2, MAX_RETRY_MS);
+    }
+    this.#running--;
+    if (this.#running === 0) for (const done of this.#idle.splice(0)) done();
+  }
+
+  /** The oldest chunk, and those of its session that wait right behind it. */
+  #next(): Job[] {
+    const [first] = this.#queue;
+    let count = 0;
+    while (
+      count < MAX_BATCH &&
+      this.#queue[count]?.chunk.session === first?.chunk.session &&
+      count < this.#queue.length
+    )
+      count++;
+    return this.#queue.splice(0, count);
+  }
+
+  /** Whether the store has them now. */
+  async #upload(jobs: readonly Job[]): Promise<boolean> {
+    try {
+      await this.#put(jobs.map(({ chunk }) => chunk));
+    } catch (error) {
+      this.#logger.error({ err: error, session: jobs[0]?.chunk.session }, "chunks could not be stored");
+      return false;
+    }
+    for (const { chunk, stored } of jobs) {
+      await unlink(chunk.file).catch(() => {}); // else it goes with the session's folder
+      stored();
+    }
+    return true;
+  }
+
+  async #put(chunks: readonly SpooledChunk[]): Promise<void> {
+    if ((await this.#store.adopt?.(chunks)) === true) return;
+    for (const chunk of chunks) await this.#store.put(chunk, await readFile(chunk.file), chunk.sha256);
+  }
+}

@@ -1,0 +1,158 @@
+import { randomBytes } from "node:crypto";
+import type { Logger } from "pino";
+import type { Instant } from "../core/brand.ts";
+import type { ConnectionConfig, Connections } from "../core/config/connections.ts";
+import { asSallyportError, SallyportError } from "../core/errors.ts";
+import { hashPass, judgePass, parsePass, redactPasses, unknownPass } from "../core/identity/pass.ts";
+import type { Clock } from "../core/ports/clock.ts";
+import type { Pass, PassStore } from "../core/ports/pass-store.ts";
+import type { Secrets } from "../core/ports/secrets.ts";
+import type { Protocol, SessionId } from "../core/ports/session-store.ts";
+import type { LiveSessions } from "./live-sessions.ts";
+import type { Recorder } from "./recorder/recorder.ts";
+import type { SessionRecorder } from "./recorder/session-recorder.ts";
+
+/** What a client said before anything was decided. The user name is not in it: it decides nothing. */
+export interface Login {
+  readonly protocol: Protocol;
+  readonly connection: string;
+  /** Where the client names another database than the connection's own. */
+  readonly database: string | undefined;
+  readonly pass: string;
+  readonly settings: ReadonlyMap<string, string>;
+  /** `address:port`, from the socket. */
+  readonly client: string;
+}
+
+export interface SessionDeps {
+  readonly connections: () => Connections;
+  readonly passes: PassStore;
+  readonly recorder: Recorder;
+  readonly secrets: Secrets;
+  readonly live: LiveSessions;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+interface Identified {
+  readonly login: Login;
+  readonly pass: Pass;
+}
+interface Authorised extends Identified {
+  readonly connection: ConnectionConfig;
+  readonly database: string;
+}
+interface Recorded extends Authorised {
+  readonly recorder: SessionRecorder;
+}
+export interface OpenSession<Target> extends Recorded {
+  readonly target: Target;
+}
+
+/** The protocol's own part of the last step: reach the target and log in there. */
+export type ConnectTarget<Target> = (
+  session: Recorded,
+  credentials: { readonly user: string; readonly password: string | undefined },
+) => Promise<Target>;
+
+/**
+ * The way into a session, the same for every protocol: identify, authorise, record, connect. Each step needs what the one
+ * before it found out, so that none can be left out or done out of order; each rejects with a SallyportError.
+ */
+export async function openSession<Target>(
+  deps: SessionDeps,
+  login: Login,
+  connect: ConnectTarget<Target>,
+): Promise<OpenSession<Target>> {
+  const identified = await identify(deps, login);
+  const authorised = authorise(deps, identified);
+  const recorded = await record(deps, authorised);
+  try {
+    const { user, password } = recorded.connection.credentials;
+    const secret = password && (await deps.secrets.get(password.secret));
+    return { ...recorded, target: await connect(recorded, { user, password: secret }) };
+  } catch (thrown) {
+    const error = asSallyportError(thrown, "internal", "the session could not be opened");
+    deps.recorder.seal(recorded.recorder, "refused", redactPasses(error.message));
+    throw error;
+  }
+}
+
+/** Pass → principal. What is wrong with a pass is said only to whoever holds it. */
+async function identify({ passes, clock }: SessionDeps, login: Login): Promise<Identified> {
+  const text = parsePass(login.pass);
+  const pass = text && (await passes.find(hashPass(text)));
+  const fault = judgePass(pass, login.connection, clock());
+  if (fault !== undefined || pass === undefined) throw fault ?? unknownPass();
+  return { login, pass };
+}
+
+/** Who may connect: members of one of the connection's groups. A connection that is not there is told from one that is closed. */
+function authorise({ connections }: SessionDeps, identified: Identified): Authorised {
+  const { login, pass } = identified;
+  const connection = connections().get(login.connection);
+  if (connection === undefined || connection.protocol !== login.protocol)
+    throw new SallyportError("connection-unknown", `there is no connection "${printable(login.connection)}"`, {
+      hint: "Give a connection's name as the database; `sallyport connections` lists yours.",
+    });
+  if (!connection.access.some((group) => pass.principal.groups.includes(group)))
+    throw new SallyportError("access-denied", `${pass.principal.name} may not connect to "${connection.name}"`, {
+      hint: `It is open to members of ${connection.access.join(", ") || "no group"}.`,
+    });
+  const database = login.database ?? connection.target.database;
+  if (database !== connection.target.database && !connection.target.otherDatabases)
+    throw new SallyportError("access-denied", `the connection "${connection.name}" opens its own database only`);
+  return { ...identified, connection, database };
+}
+
+async function record({ recorder, clock }: SessionDeps, authorised: Authorised): Promise<Recorded> {
+  const { login, pass, connection, database } = authorised;
+  const { principal } = pass;
+  const startedAt = clock();
+  const settings = [...login.settings].map(([name, value]) => [redactPasses(name), recordedSetting(name, value)]);
+  const opened = await recorder.open({
+    type: "session-opened",
+    session: newSessionId(startedAt),
+    protocol: login.protocol,
+    principal: { id: principal.id, name: principal.name, groups: [...principal.groups] },
+    pass: pass.id,
+    connection: connection.name,
+    target: { ...targetOf(connection), database: redactPasses(database), user: connection.credentials.user },
+    client: login.client,
+    settings: Object.fromEntries(settings),
+    durability: connection.durability,
+    startedAt,
+  });
+  return { ...authorised, recorder: opened };
+}
+
+const SECRET_NAME = "(?:pass(?:word|wd|phrase)|pwd|secret)\\w*";
+const NAMES_SECRET = new RegExp(SECRET_NAME, "i");
+/** `name=value`, as in `options`, where a backslash keeps a space (§20.1.3). */
+const SETS_SECRET = new RegExp(`(${SECRET_NAME}\\s*=\\s*)(?:\\\\.|\\S)+`, "gi");
+
+/** Invariant 7: what calls itself a secret is recorded by its name alone. */
+function recordedSetting(name: string, value: string): string {
+  if (NAMES_SECRET.test(name)) return "[redacted]";
+  return redactPasses(value).replace(SETS_SECRET, "$1[redacted]");
+}
+
+function targetOf({ target }: ConnectionConfig): { host: string; port: number } {
+  return { host: target.host, port: target.port };
+}
+
+/** UUID version 7 (RFC 9562 §5.7): 48 bits of milliseconds, 74 random bits. */
+function newSessionId(now: Instant): SessionId {
+  const bytes = randomBytes(16);
+  bytes.writeUIntBE(now, 0, 6);
+  bytes.writeUInt8((bytes.readUInt8(6) & 0x0f) | 0x70, 6);
+  bytes.writeUInt8((bytes.readUInt8(8) & 0x3f) | 0x80, 8);
+  return bytes.toString("hex").replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5") as SessionId;
+}
+
+/** Names from outside, in messages: short, and without control characters; a pass in the wrong field stays out of logs. */
+function printable(text: string): string {
+  return redactPasses(text)
+    .replace(/[^\x20-\x7e]/g, "?")
+    .slice(0, 64);
+}

@@ -1,0 +1,145 @@
+import { createHash } from "node:crypto";
+import { link, open, readdir } from "node:fs/promises";
+import { join } from "node:path";
+import type { Digest } from "../core/brand.ts";
+import { asSallyportError, SallyportError } from "../core/errors.ts";
+import type { ChunkKey, ChunkStore } from "../core/ports/chunk-store.ts";
+import type { SessionId } from "../core/ports/session-store.ts";
+import { CHUNK_HEADER_BYTES, MAX_CHUNK_BODY } from "../core/recording/chunk.ts";
+import { isSessionId } from "../core/recording/session-id.ts";
+import { makeFolder, syncFile, syncFolder, systemCode, writeOnce } from "./files.ts";
+
+/** The largest body, should it not compress: zstd's ZSTD_COMPRESSBOUND adds a 256th. */
+const MAX_CHUNK_BYTES = CHUNK_HEADER_BYTES + MAX_CHUNK_BODY + (MAX_CHUNK_BODY >> 8);
+/** Eight digits in a file's name: 95 TiB of recording in one session at a chunk's usual size. */
+const MAX_SEQUENCE = 99_999_999;
+/** A manifest is about a kilobyte; whatever is larger is something else. */
+const MAX_MANIFEST_BYTES = 64 << 10;
+
+const FOLDER_MODE = 0o700;
+/** Objects are written once: not even their owner opens them for writing by mistake. */
+const FILE_MODE = 0o400;
+const MANIFEST = "manifest.jws";
+const CHUNK = /^(\d{8})\.chunk$/;
+
+function folderOf(directory: string, session: SessionId): string {
+  if (!isSessionId(session)) throw new SallyportError("bad-request", "a session id is a UUID in lower case");
+  return join(directory, session);
+}
+
+function pathOf(directory: string, key: ChunkKey): string {
+  const { session, sequence } = key;
+  if (!Number.isInteger(sequence) || sequence < 0 || sequence > MAX_SEQUENCE)
+    throw new SallyportError("bad-request", `a chunk's sequence is a number from 0 to ${MAX_SEQUENCE}`);
+  return join(folderOf(directory, session), `${String(sequence).padStart(8, "0")}.chunk`);
+}
+
+/** Reads a whole file of at most `limit` bytes; undefined where there is none. */
+async function readBounded(path: string, limit: number): Promise<Buffer | undefined> {
+  let handle;
+  try {
+    handle = await open(path, "r");
+  } catch (thrown) {
+    if (systemCode(thrown) === "ENOENT") return undefined;
+    throw thrown;
+  }
+  try {
+    const { size } = await handle.stat();
+    if (size > limit) throw new SallyportError("store-unavailable", "a stored object is larger than any of ours");
+    return await handle.readFile();
+  } finally {
+    await handle.close();
+  }
+}
+
+async function guarded<T>(what: string, run: () => Promise<T>): Promise<T> {
+  try {
+    return await run();
+  } catch (thrown) {
+    throw asSallyportError(thrown, "store-unavailable", `the chunk store could not ${what}`);
+  }
+}
+
+/** Stores an object that is never changed: the same bytes again are fine, others are a `conflict`. */
+async function putOnce(directory: string, folder: string, path: string, bytes: Uint8Array, limit: number) {
+  await makeFolder(folder, FOLDER_MODE);
+  if (!(await writeOnce(path, bytes, FILE_MODE))) {
+    const there = await readBounded(path, limit);
+    if (!there?.equals(bytes)) throw new SallyportError("conflict", "another object is stored under this name");
+  }
+  // Also where the name or the folder was there: whoever made it may have died before this.
+  await syncFolder(folder);
+  await syncFolder(directory);
+}
+
+/** Gives a file a second name; false where that name is taken, or cannot be on this file system. */
+async function linked(file: string, path: string): Promise<boolean> {
+  try {
+    await link(file, path);
+    return true;
+  } catch (thrown) {
+    if (["EEXIST", "EXDEV", "EPERM", "EMLINK"].includes(systemCode(thrown) ?? "")) return false;
+    throw thrown;
+  }
+}
+
+/**
+ * Recordings as files: `directory/<session>/<8 digits>.chunk` and `manifest.jws`.
+ * @param directory where recordings live; made if need be
+ */
+export function fileChunkStore(directory: string): ChunkStore {
+  const put = async (key: ChunkKey, body: Uint8Array, sha256: Digest): Promise<void> => {
+    const path = pathOf(directory, key);
+    if (body.length > MAX_CHUNK_BYTES) throw new SallyportError("limit-exceeded", "a chunk is too large");
+    if (createHash("sha256").update(body).digest("hex") !== sha256)
+      throw new SallyportError("conflict", "the chunk's bytes are not those of its digest");
+    await putOnce(directory, folderOf(directory, key.session), path, body, MAX_CHUNK_BYTES);
+  };
+  const adopt = async (chunks: readonly (ChunkKey & { readonly file: string })[]): Promise<boolean> => {
+    const folders = new Set(chunks.map(({ session }) => folderOf(directory, session)));
+    for (const folder of folders) await makeFolder(folder, FOLDER_MODE);
+    for (const chunk of chunks) {
+      await syncFile(chunk.file);
+      if (!(await linked(chunk.file, pathOf(directory, chunk)))) return false;
+    }
+    for (const folder of [...folders, directory]) await syncFolder(folder);
+    return true;
+  };
+  const get = async (key: ChunkKey): Promise<Uint8Array> => {
+    const bytes = await readBounded(pathOf(directory, key), MAX_CHUNK_BYTES);
+    if (!bytes) throw new SallyportError("not-found", `chunk ${key.sequence} of the recording is not there`);
+    return bytes;
+  };
+  const sequences = async (session: SessionId): Promise<number[]> => {
+    const folder = folderOf(directory, session);
+    const names = await readdir(folder).catch((thrown: unknown) => {
+      if (systemCode(thrown) === "ENOENT") return [];
+      throw thrown;
+    });
+    return names
+      .flatMap((name) => CHUNK.exec(name)?.[1] ?? [])
+      .map(Number)
+      .toSorted((a, b) => a - b);
+  };
+  const putManifest = async (session: SessionId, jws: string): Promise<void> => {
+    const folder = folderOf(directory, session);
+    const bytes = Buffer.from(jws, "utf8");
+    if (bytes.length > MAX_MANIFEST_BYTES) throw new SallyportError("limit-exceeded", "a manifest is too large");
+    await putOnce(directory, folder, join(folder, MANIFEST), bytes, MAX_MANIFEST_BYTES);
+  };
+  const getManifest = async (session: SessionId): Promise<string | undefined> => {
+    const bytes = await readBounded(join(folderOf(directory, session), MANIFEST), MAX_MANIFEST_BYTES);
+    return bytes?.toString("utf8");
+  };
+  return {
+    put: (key, body, sha256) => guarded("store a chunk", () => put(key, body, sha256)),
+    adopt: (chunks) => guarded("store chunks", () => adopt(chunks)),
+    get: (key) => guarded("read a chunk", () => get(key)),
+    async *list(session) {
+      for (const sequence of await guarded("list a session's chunks", () => sequences(session)))
+        yield { session, sequence };
+    },
+    putManifest: (session, jws) => guarded("store a manifest", () => putManifest(session, jws)),
+    getManifest: (session) => guarded("read a manifest", () => getManifest(session)),
+  };
+}

@@ -1,0 +1,80 @@
+import { chmod } from "node:fs/promises";
+import path from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { SallyportError } from "../core/errors.ts";
+import type { CancelKeys } from "../core/ports/cancel-keys.ts";
+import type { ChunkStore } from "../core/ports/chunk-store.ts";
+import type { LeaseStore } from "../core/ports/lease-store.ts";
+import type { PassStore } from "../core/ports/pass-store.ts";
+import type { Secrets } from "../core/ports/secrets.ts";
+import type { SessionStore } from "../core/ports/session-store.ts";
+import type { SignInStore } from "../core/ports/sign-in-store.ts";
+import type { Signer } from "../core/ports/signer.ts";
+import { sqliteCancelKeys } from "./cancel-keys.ts";
+import { fileChunkStore } from "./chunk-store.ts";
+import { openDatabase } from "./database.ts";
+import { makeFolder } from "./files.ts";
+import { sqliteLeaseStore } from "./lease-store.ts";
+import { sqlitePassStore } from "./pass-store.ts";
+import { fileSecrets } from "./secrets.ts";
+import { sqliteSessionStore } from "./session-store.ts";
+import { sqliteSignInStore } from "./sign-in-store.ts";
+import { fileSigner } from "./signer.ts";
+
+/** Every port on one machine. */
+export interface LocalState {
+  readonly passes: PassStore;
+  readonly signIns: SignInStore;
+  readonly sessions: SessionStore;
+  readonly chunks: ChunkStore;
+  readonly cancelKeys: CancelKeys;
+  readonly leases: LeaseStore;
+  readonly signer: Signer;
+  readonly secrets: Secrets;
+  /** Folder of the spools. */
+  readonly spool: string;
+  close(): void;
+}
+
+/**
+ * Opens the state folder of a single machine, for one process at a time: `conflict` when another has it. The lock is the
+ * operating system's, so that it goes with the process however it dies; leases on spools therefore need no memory, and the
+ * spool of a killed process is taken over at once.
+ */
+export async function openLocalState(directory: string): Promise<LocalState> {
+  await makeFolder(directory, 0o700);
+  await chmod(directory, 0o700); // whoever made it: recordings and the index in it are for nobody else
+  const spool = path.join(directory, "spool");
+  await makeFolder(spool, 0o700);
+  const lock = lockFolder(directory);
+  const database = openDatabase(path.join(directory, "sallyport.sqlite"));
+  const memory = openDatabase(":memory:");
+  return {
+    passes: sqlitePassStore(database),
+    signIns: sqliteSignInStore(database),
+    sessions: sqliteSessionStore(database),
+    chunks: fileChunkStore(path.join(directory, "recordings")),
+    cancelKeys: sqliteCancelKeys(memory),
+    leases: sqliteLeaseStore(memory),
+    signer: await fileSigner(path.join(directory, "signing-key.pem")),
+    secrets: fileSecrets(path.join(directory, "secrets")),
+    spool,
+    close() {
+      for (const opened of [database, memory, lock]) opened.close();
+    },
+  };
+}
+
+function lockFolder(directory: string): DatabaseSync {
+  const lock = new DatabaseSync(path.join(directory, "lock.sqlite"));
+  try {
+    lock.exec("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE; COMMIT;");
+    return lock;
+  } catch (cause) {
+    lock.close();
+    throw new SallyportError("conflict", `another sallyport is running on ${directory}`, {
+      cause,
+      hint: "Stop it first, or give another folder with --state.",
+    });
+  }
+}

@@ -1,0 +1,5 @@
+import { openDatabase } from "../../local/database.ts";
+import { sqlitePassStore } from "../../local/pass-store.ts";
+import { passStoreContract } from "./pass-store.ts";
+
+passStoreContract("SQLite", () => sqlitePassStore(openDatabase(":memory:")));

@@ -1,0 +1,106 @@
+import { createHash, createSecretKey } from "node:crypto";
+import { once } from "node:events";
+import { type IncomingMessage, createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { type CryptoKey, type JWK, SignJWT, UnsecuredJWT, exportJWK, generateKeyPair } from "jose";
+
+interface Key {
+  readonly kid: string;
+  readonly privateKey: CryptoKey;
+  readonly publicJwk: JWK;
+}
+
+/** An identity provider that lies as it is told. Each field may be changed between two sign-ins. */
+export interface FakeProvider {
+  readonly issuer: string;
+  /** Added to, or put in the place of, the claims of the next ID tokens. */
+  claims: Record<string, unknown>;
+  /** The nonce that an honest provider would repeat. */
+  nonce: string | null;
+  /** What ID tokens are signed with: the published key, another with the published key's id, another id, or not at all. */
+  signing: "published" | "impostor" | "unknown" | "none" | "client-secret";
+  /** Answers everything with 503. */
+  down: boolean;
+  /** How often each path was asked for. */
+  readonly asked: Map<string, number>;
+  /** The token requests so far. */
+  readonly tokenRequests: URLSearchParams[];
+  /** Publishes a new key in the place of the old one. */
+  rotate(): Promise<void>;
+  close(): Promise<void>;
+}
+
+async function newKey(kid: string): Promise<Key> {
+  const { privateKey, publicKey } = await generateKeyPair("RS256");
+  return { kid, privateKey, publicJwk: { ...(await exportJWK(publicKey)), kid, alg: "RS256", use: "sig" } };
+}
+
+/** @param client what an honest provider would put into an ID token: the audience, and the secret of its client */
+export async function startFakeProvider(client: { id: string; secret: string }): Promise<FakeProvider> {
+  let key = await newKey("one");
+  const impostor = await newKey("impostor");
+  const server = createServer();
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const provider: FakeProvider = {
+    issuer,
+    claims: {},
+    nonce: null,
+    signing: "published",
+    down: false,
+    asked: new Map(),
+    tokenRequests: [],
+    rotate: async () => {
+      key = await newKey(`${key.kid}+`);
+    },
+    close: async () => {
+      server.close();
+      server.closeAllConnections();
+      await once(server, "close");
+    },
+  };
+  const idToken = async (): Promise<string> => {
+    const now = Math.floor(Date.now() / 1000);
+    const honest = { iss: issuer, aud: client.id, sub: "alice", iat: now, exp: now + 60, nonce: provider.nonce };
+    const claims = { ...honest, ...provider.claims };
+    if (provider.signing === "none") return new UnsecuredJWT(claims).encode();
+    if (provider.signing === "client-secret")
+      return new SignJWT(claims)
+        .setProtectedHeader({ alg: "HS256", kid: key.kid })
+        .sign(createSecretKey(createHash("sha256").update(client.secret).digest()));
+    const kid = provider.signing === "unknown" ? impostor.kid : key.kid;
+    const signer = provider.signing === "published" ? key : impostor;
+    return new SignJWT(claims).setProtectedHeader({ alg: "RS256", kid }).sign(signer.privateKey);
+  };
+  const answers: Record<string, (request: IncomingMessage) => Promise<unknown>> = {
+    "/.well-known/openid-configuration": async () => ({
+      issuer,
+      authorization_endpoint: `${issuer}/authorize`,
+      token_endpoint: `${issuer}/token`,
+      jwks_uri: `${issuer}/jwks`,
+      response_types_supported: ["code"],
+      subject_types_supported: ["public"],
+      id_token_signing_alg_values_supported: ["RS256", "HS256", "none"],
+      authorization_response_iss_parameter_supported: true,
+    }),
+    "/jwks": async () => ({ keys: [key.publicJwk] }),
+    "/token": async (request) => {
+      let body = "";
+      for await (const piece of request) body += String(piece);
+      provider.tokenRequests.push(new URLSearchParams(body));
+      return { access_token: "at", token_type: "Bearer", id_token: await idToken() };
+    },
+  };
+  server.on("request", (request, response) => {
+    const path = request.url ?? "";
+    provider.asked.set(path, (provider.asked.get(path) ?? 0) + 1);
+    const answer = provider.down ? undefined : answers[path];
+    if (answer === undefined) response.writeHead(503).end();
+    else
+      void answer(request).then((json) =>
+        response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(json)),
+      );
+  });
+  return provider;
+}

@@ -1,0 +1,47 @@
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { expect, test } from "vitest";
+import { run } from "../setup/programs.ts";
+
+/** It takes some five seconds; a minute is what it promises. */
+const TIMEOUT_MS = 90_000;
+/** The usual ones may be a developer's own demo. */
+const FREE_PORTS = ["--port", "0", "--http-port", "0", "--oidc-port", "0"];
+const CHECKOUT = fileURLToPath(new URL("../../", import.meta.url));
+
+test(
+  "npm run demo -- --once shows the main job at work, checks every step, and cleans up",
+  async () => {
+    const parent = await mkdtemp(join(tmpdir(), "sallyport-test-demo-"));
+    const folder = join(parent, "demo");
+    try {
+      const ran = await run("npm", ["run", "--silent", "demo", "--", "--once", "--state", folder, ...FREE_PORTS], {
+        cwd: CHECKOUT,
+      });
+      const text = ran.stdout.toString();
+      expect(text).not.toContain("FAIL");
+      expect([ran.status, ran.stderr]).toEqual([0, ""]);
+      for (const line of [
+        /^ {2}PostgreSQL 18/m,
+        /^Replay of http:\/\/127\.0\.0\.1:\d+\/sessions\/[0-9a-f-]{36}$/m,
+        /^ {2}\| Who {9}alice@shop\.example/m,
+        /^ {2}\| #1 {2}\d\d:\d\d:\d\d\.\d{3} {2}[\d.]+ (µs|ms|s)$/m,
+        /^ {2}\| {3}= SELECT 5, 5 rows$/m,
+        /^ {2}\| {3}= INSERT 0 1, 1 row$/m,
+        /^ {2}\| {3}= COPY 100, 100 rows, \d+ bytes copied out$/m,
+        /^ {2}\| {3}! 42501: permission denied for table employees$/m,
+        /^ {2}\| {5}\$1 \w+ = '20'$/m,
+        /^ {2}ok {4}the recording verifies/m,
+        /^All \d+ steps did what they should, in [\d.]+ s\.$/m,
+      ])
+        expect(text).toMatch(line);
+      expect(text).not.toMatch(/sp_[0-9A-Za-z]{47}/);
+      expect(await readdir(folder)).not.toContain("postgres");
+    } finally {
+      await rm(parent, { recursive: true, force: true });
+    }
+  },
+  TIMEOUT_MS,
+);

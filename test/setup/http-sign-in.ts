@@ -1,0 +1,1 @@
+export { browserless, signInOverHttp } from "../../cli/browserless-sign-in.ts";

@@ -1,0 +1,73 @@
+// The set-up step of `npm test`: the programs that the tests drive. It runs on any Node from 20 on, before anything else is sure to work.
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, renameSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
+
+/** A program, and the Debian package that brings it (pgbench comes with the server). */
+const PROGRAMS = {
+  psql: "postgresql-client",
+  pg_dump: "postgresql-client",
+  pg_restore: "postgresql-client",
+  pgbench: "postgresql",
+  openssl: "openssl",
+};
+/** Debian's server package makes and starts a cluster of its own unless this says no. */
+const CLUSTER_SETTINGS = "/etc/postgresql-common/createcluster.conf";
+/** Another apt on the machine is waited for rather than tripped over. */
+const LOCK_TIMEOUT_S = 120;
+
+const missing = absent();
+if (missing.length > 0) {
+  const packages = [...new Set(missing.map((program) => PROGRAMS[program]))];
+  if (!runs("apt-get", "--version") || process.getuid?.() !== 0) stop(missing, packages);
+  install(packages);
+  const still = absent();
+  if (still.length > 0) stop(still, packages);
+}
+
+/** Debian's psql and its siblings are wrappers that exist before what they wrap: only running them tells. */
+function absent() {
+  return Object.keys(PROGRAMS).filter((program) => !runs(program, program === "openssl" ? "version" : "--version"));
+}
+
+function runs(program, argument) {
+  return spawnSync(program, [argument], { stdio: "ignore" }).status === 0;
+}
+
+/** @param {string[]} packages */
+function install(packages) {
+  process.stderr.write(`Installing what the tests need: ${packages.join(" ")}\n`);
+  const ours = !existsSync(CLUSTER_SETTINGS);
+  if (ours) {
+    mkdirSync(dirname(CLUSTER_SETTINGS), { recursive: true });
+    writeFileSync(CLUSTER_SETTINGS, "create_main_cluster = false\n");
+  }
+  // A failing update (one source of several, say) need not matter; a failing install says why.
+  apt("update", "-qq");
+  apt("install", "-y", "-qq", "--no-install-recommends", ...packages);
+  // The package's own file, which ucf put beside ours.
+  if (ours && existsSync(`${CLUSTER_SETTINGS}.ucf-dist`)) {
+    renameSync(`${CLUSTER_SETTINGS}.ucf-dist`, CLUSTER_SETTINGS);
+  }
+}
+
+/** @param {string[]} args */
+function apt(...args) {
+  const options = ["-o", `DPkg::Lock::Timeout=${LOCK_TIMEOUT_S}`];
+  const ran = spawnSync("apt-get", [...options, ...args], {
+    env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" },
+    encoding: "utf8",
+  });
+  if (ran.status !== 0) process.stderr.write(`apt-get ${args[0]}: ${ran.stdout ?? ""}${ran.stderr ?? ran.error}\n`);
+}
+
+/**
+ * @param {string[]} programs
+ * @param {string[]} packages
+ */
+function stop(programs, packages) {
+  const debian = `apt-get update && apt-get install -y --no-install-recommends ${packages.join(" ")}`;
+  const command = process.platform === "darwin" ? "brew install postgresql openssl" : `sudo sh -c '${debian}'`;
+  process.stderr.write(`The tests need ${programs.join(", ")}, not found here. Run:\n  ${command}\n`);
+  process.exit(1);
+}
