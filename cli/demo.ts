@@ -43,7 +43,7 @@ export async function runDemo(flags: DemoFlags): Promise<number> {
   const status = report(checks, stage, performance.now() - began);
   if (flags.once !== true) {
     invite(stage);
-    await untilStopped(async () => {}, say);
+    await untilStopped(say);
   }
   await stage.close();
   return status;

@@ -15,16 +15,11 @@ import { untilStopped } from "./until-stopped.ts";
 export async function runServe(flags: ServeFlags): Promise<void> {
   const short = process.stderr.isTTY && flags.json !== true;
   const logger = newLogger(process.stderr, { level: flags.logLevel, short });
+  const stopped = untilStopped((text) => logger.info(text)); // also while it starts
   const running = await serve(await optionsOf(flags, logger));
-  const stopped = untilStopped(
-    () => running.close(),
-    (text) => logger.info(text),
-  );
-  const failed = running.failed.then(async (error) => {
-    await running.close();
-    throw error;
-  });
-  await Promise.race([stopped, failed]);
+  const failed = await Promise.race([stopped, running.failed]);
+  await running.close();
+  if (failed !== undefined) throw failed;
 }
 
 async function optionsOf(flags: ServeFlags, logger: Logger): Promise<ServeOptions> {

@@ -2,11 +2,11 @@
 const ONE_PRESS_MS = 500;
 
 /**
- * Waits for SIGINT or SIGTERM, then closes. A second signal ends the process at once, with status 1: what was recorded is
- * on disk, and the next start stores it.
+ * From this call on SIGINT and SIGTERM end nothing by themselves: the first resolves what this returns, to close by. A second
+ * one ends the process at once, with status 1: what was recorded is on disk, and the next start stores it.
  */
-export async function untilStopped(close: () => Promise<void>, say: (text: string) => void): Promise<void> {
-  await new Promise<void>((resolve) => {
+export function untilStopped(say: (text: string) => void): Promise<void> {
+  return new Promise<void>((resolve) => {
     let first: number | undefined;
     const stop = (): void => {
       if (first === undefined) {
@@ -17,5 +17,4 @@ export async function untilStopped(close: () => Promise<void>, say: (text: strin
     };
     process.on("SIGINT", stop).on("SIGTERM", stop);
   });
-  await close();
 }

@@ -347,7 +347,8 @@ describe("serve", () => {
     const { child, ready, ended } = await served();
     const busy = connect(Number(new URL(ready.url).port), "127.0.0.1");
     busy.on("error", () => {}); // it is cut off
-    await new Promise<void>((done) => busy.write("GET / HTTP/1.1\r\n", () => done())); // a request that is never complete holds up the end
+    busy.write("GET /api/ca.pem HTTP/1.1\r\nHost: here\r\n\r\nGET / HTTP/1.1\r\n"); // the second is never complete, and holds up the end
+    await once(busy, "data");
     let said = "";
     child.stderr?.on("data", (bytes: Buffer) => (said += bytes.toString())).resume();
     child.kill("SIGTERM");
