@@ -19,6 +19,7 @@ export interface Api {
   readonly server: string;
   json<T>(request: ApiRequest, schema: z.ZodType<T>): Promise<T>;
   text(request: ApiRequest): Promise<string>;
+  bytes(request: ApiRequest): Promise<Buffer>;
   /** The answer itself, whatever its status, for those that are not ours to define. */
   raw(request: ApiRequest): Promise<Response>;
   /** The answer itself, as it comes, if it is a good one. */
@@ -40,12 +41,14 @@ export function apiOf(server: string, credential: Credential): Api {
     if (!response.ok) throw await refusalOf(server, response);
     return response;
   };
-  const text = async (request: ApiRequest): Promise<string> => bounded(server, await stream(request));
+  const bytes = async (request: ApiRequest): Promise<Buffer> => bounded(server, await stream(request));
+  const text = async (request: ApiRequest): Promise<string> => (await bytes(request)).toString("utf8");
   return {
     server,
     raw,
     stream,
     text,
+    bytes,
     json: async (request, schema) => {
       const parsed = schema.safeParse(parseJson(await text(request)));
       if (parsed.success) return parsed.data;
@@ -99,7 +102,7 @@ function reasonOf(thrown: unknown): string {
 }
 
 async function refusalOf(server: string, response: Response): Promise<SallyportError> {
-  const parsed = problem.safeParse(parseJson(await bounded(server, response)));
+  const parsed = problem.safeParse(parseJson((await bounded(server, response)).toString("utf8")));
   if (!parsed.success) return notSallyport(server, `it answers with status ${response.status}`);
   const { detail, code, hint } = parsed.data;
   const known = Object.hasOwn(ERRORS, code) ? (code as ErrorCode) : "internal";
@@ -120,7 +123,7 @@ function parseJson(text: string): unknown {
   }
 }
 
-async function bounded(server: string, response: Response): Promise<string> {
+async function bounded(server: string, response: Response): Promise<Buffer> {
   const pieces: Uint8Array[] = [];
   let size = 0;
   try {
@@ -134,5 +137,5 @@ async function bounded(server: string, response: Response): Promise<string> {
     if (cause instanceof SallyportError) throw cause;
     throw new SallyportError("server-unreachable", `the answer of ${server} broke off`, { cause });
   }
-  return Buffer.concat(pieces).toString("utf8");
+  return Buffer.concat(pieces);
 }

@@ -71,6 +71,13 @@ export const verificationView = z.object({
   fault: z.object({ kind: z.string(), chunk: z.number().optional(), message: z.string() }).nullable().default(null),
 });
 
+/** A set of keys (RFC 7517 §5): those that manifests are signed with. */
+export const signingKeysView = z.object({
+  keys: z.array(
+    z.object({ kty: z.literal("EC"), crv: z.literal("P-256"), x: z.string(), y: z.string(), kid: z.string() }),
+  ),
+});
+
 export const deviceView = z.object({
   device_code: z.string(),
   user_code: z.string(),

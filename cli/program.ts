@@ -3,11 +3,12 @@ import { Command } from "commander";
 import { connectionsCommand, logoutCommand, whoamiCommand } from "./commands/account.ts";
 import { completeCommand, completionCommand } from "./commands/completion.ts";
 import { demoCommand } from "./commands/demo.ts";
+import { exportCommand, verifyCommand } from "./commands/evidence.ts";
 import { loginCommand } from "./commands/login.ts";
 import { passCommand } from "./commands/pass.ts";
 import { psqlCommand } from "./commands/psql.ts";
 import { serveCommand } from "./commands/serve.ts";
-import { replayCommand, sessionsCommand, verifyCommand } from "./commands/sessions.ts";
+import { replayCommand, sessionsCommand } from "./commands/sessions.ts";
 import { withCommon } from "./context.ts";
 import { EXIT_STATUSES } from "./exit-status.ts";
 
@@ -24,7 +25,7 @@ export function sallyport(quiet: boolean): Command {
     .enablePositionalOptions()
     .addHelpText("after", `\n${EXIT_STATUSES}`);
   const asUser = [loginCommand(), logoutCommand(), whoamiCommand(), connectionsCommand(), psqlCommand(), passCommand()];
-  const asReader = [sessionsCommand(), replayCommand(), verifyCommand()];
+  const asReader = [sessionsCommand(), replayCommand(), verifyCommand(), exportCommand()];
   const asOperator = [serveCommand(), demoCommand(), completionCommand()];
   for (const command of [...asUser, ...asReader, ...asOperator]) program.addCommand(command);
   program.addCommand(completeCommand(program), { hidden: true });

@@ -1,8 +1,7 @@
 import { Command, InvalidArgumentError } from "commander";
 import type { Api } from "../api-client.ts";
-import { sessionsView, sessionView, statementsView, verificationView } from "../api-views.ts";
+import { sessionsView, sessionView, statementsView } from "../api-views.ts";
 import { asks } from "../context.ts";
-import { EXIT } from "../exit-status.ts";
 import { moment } from "../output.ts";
 
 const MAX_LISTED = 1_000;
@@ -79,25 +78,8 @@ async function* replayJson(api: Api, path: string): AsyncGenerator<string, void>
   yield "]}\n";
 }
 
-export function verifyCommand(): Command {
-  const command = new Command("verify")
-    .description("prove that a recording is whole: its hash chain and its signature")
-    .argument("<session>", "its id, as `sallyport sessions` shows it");
-  return asks(command, async ({ out, api }, self) => {
-    const found = await api().json({ path: `${pathOf(self)}/verify` }, verificationView);
-    const { ok, live, session, chunks, frames, head, fault } = found;
-    if (out.json) out.value({ session, live, ok, chunks, frames, head, fault });
-    else if (ok) out.line(`${session} is whole: ${chunks} chunks, ${frames} frames, signed head ${head}`);
-    else if (live) out.line(`${session} is live: it is signed when it closes. Its chain holds so far.`);
-    else
-      out.line(
-        `${session} CANNOT BE TRUSTED: ${fault?.message ?? "unknown fault"}. The chain holds for ${chunks} chunks.`,
-      );
-    return ok ? EXIT.ok : EXIT.failure;
-  });
-}
-
-function pathOf(command: Command): string {
+/** The path of the session that is the command's first argument. */
+export function pathOf(command: Command): string {
   return `/api/sessions/${encodeURIComponent(command.args[0] ?? "")}`;
 }
 

@@ -5,7 +5,7 @@ import type { AuthenticatedEnv } from "../shared/authenticated.ts";
 import { readQuery } from "../shared/request.ts";
 import type { ReplayDeps } from "./deps.ts";
 import { takePage } from "./paging.ts";
-import { pageQuery, rowsQuery, sessionsQuery, statementNumber, transcriptQuery } from "./queries.ts";
+import { chunkSequence, pageQuery, rowsQuery, sessionsQuery, statementNumber, transcriptQuery } from "./queries.ts";
 import type { Recording, Recordings } from "./recordings.ts";
 import { pageOfSessions } from "./session-list.ts";
 import { statementRows } from "./statement-rows.ts";
@@ -66,6 +66,14 @@ export function apiRoutes(deps: ReplayDeps, all: Recordings): Hono<Authenticated
           live ? "the session is live: it is signed when it closes" : "the session's manifest is missing",
         );
       return c.body(jws, 200, { "Content-Type": "application/jose" });
+    })
+    .get("/:id/chunks/:sequence", async (c) => {
+      const { row } = await find(c);
+      const sequence = chunkSequence.safeParse(c.req.param("sequence"));
+      if (!sequence.success) throw new SallyportError("not-found", "the recording has no such chunk");
+      // As it is stored, whole or not: whoever takes it away verifies it there.
+      const bytes = await deps.chunks.get({ session: row.id, sequence: sequence.data });
+      return c.body(new Uint8Array(bytes), 200, { "Content-Type": "application/octet-stream" });
     })
     .get("/:id/verify", async (c) => {
       const { row, live } = await find(c);

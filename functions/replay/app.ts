@@ -18,6 +18,10 @@ export function replayApp(deps: ReplayDeps): Hono<AuthenticatedEnv> {
   app.notFound(problemNotFound);
   const signedIn = authenticated(deps);
   for (const path of ["/api/sessions/*", "/sessions/*"]) app.use(path, securityHeaders(), signedIn);
+  // Public, as the authority's certificate is: who verifies a recording elsewhere need not be a user of this gateway.
+  app.get("/api/signing-keys", securityHeaders(), (c) =>
+    c.body(JSON.stringify({ keys: deps.publicKeys }), 200, { "Content-Type": "application/jwk-set+json" }),
+  );
   app.route("/api/sessions", apiRoutes(deps, all));
   app.route("/sessions", pageRoutes(all));
   return app;
