@@ -18,7 +18,15 @@ export interface ColumnName {
 /** Called once for each value that a rule masked. */
 export type CountMask = (rule: MaskRule) => void;
 
-/** A compiled `masking.yaml`. Pure. What cannot be decoded is replaced whole, never passed (invariant 2). */
+/** A `masking.yaml`, for whichever connection it is asked about. Pure. */
+export interface MaskingConfig {
+  /** SHA-256 of the configuration, in hex. */
+  readonly version: string;
+  /** The rules that apply to a connection. The same object each time. */
+  forConnection(connection: string, environment: string): Masking;
+}
+
+/** The rules of one connection. Pure. What cannot be decoded is replaced whole, never passed (invariant 2). */
 export interface Masking {
   /** SHA-256 of the configuration, in hex. */
   readonly version: string;
@@ -26,15 +34,29 @@ export interface Masking {
   readonly hasColumnRules: boolean;
   /** Whether any detector is on for this connection's environment. */
   readonly hasDetectors: boolean;
+  /** The same without the rules that are `recording-only`: what the client's view is under. This very object where there are none. */
+  readonly clientView: Masking;
   columnRule(column: ColumnName): MaskRule | undefined;
   /**
    * One value of a masked column as it goes on: another value that is valid for its type, or undefined for SQL NULL.
-   * @param type   the OID of its type
+   * @param type   the OID of its type. Of a type that is not built in, what it is like: 25 for one of category S (citext),
+   *               2249 for a composite; else the value becomes NULL
    * @param format 0 text, 1 binary (PostgreSQL 18 §54.7)
    */
   maskValue(rule: MaskRule, value: Buffer, type: number, format: 0 | 1): Buffer | undefined;
-  /** One value of a column without a rule, after the detectors: the identical Buffer where they found nothing. */
-  detectInValue(value: Buffer, type: number, format: 0 | 1, count: CountMask): Buffer;
+  /**
+   * One value of a column without a rule, after the detectors: the identical Buffer where they found nothing; undefined,
+   * which is SQL NULL, where what they found cannot be replaced within a valid value of its type.
+   */
+  detectInValue(value: Buffer, type: number, format: 0 | 1, count: CountMask): Buffer | undefined;
   /** Free text, such as an error's, a notice's or a statement's, after the detectors: the identical Buffer where nothing was found. */
   detectInText(text: Buffer, count: CountMask): Buffer;
+  /**
+   * Whether a detector may find something in a value that lies between two offsets of a chunk, whatever the bytes around it.
+   * Where it says no, no value in there needs to be looked at, but for those that `alwaysLook` names. A value that
+   * goes on in the next chunk is the caller's to put together first.
+   */
+  mayContain(chunk: Buffer, from: number, to: number): boolean;
+  /** Whether values of this type and format must be looked at whatever `mayContain` says: their bytes do not show what they hold. */
+  alwaysLook(type: number, format: 0 | 1): boolean;
 }
