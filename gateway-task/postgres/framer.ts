@@ -19,6 +19,24 @@ export function countedTags(tags: string): Uint8Array {
   return counted;
 }
 
+/** What takes a message's place, on its way and in the record. */
+interface Replacement {
+  readonly forward: Buffer;
+  readonly recorded: Buffer;
+}
+
+/**
+ * Sees a `whole` message, tag and length included. Answers it as it is to be recorded; or what takes its place; or undefined
+ * to stop before it: see `halted`.
+ */
+type Inspect = (message: Buffer) => Buffer | Replacement | undefined;
+
+/** A message that `Inspect` stopped at, and what stands behind it: copies, which outlive the chunk. */
+interface Halted {
+  readonly message: Buffer;
+  readonly rest: Buffer;
+}
+
 /** Room that is made at once for a message that has only begun. */
 const HELD_AHEAD = 64 << 10;
 
@@ -32,6 +50,8 @@ export class MessageFramer {
   forward: Buffer = EMPTY;
   /** The same, with what `inspect` put in a message's place; the identical object where it changed nothing. */
   recorded: Buffer = EMPTY;
+  /** The message before which the last push stopped. Whoever deals with it calls `pass`, and pushes what is behind it. */
+  halted: Halted | undefined;
   /** Which rule each tag has; it may change between chunks. */
   rules: Rules;
   /** Messages of the counted types so far. */
@@ -40,7 +60,7 @@ export class MessageFramer {
   lastTag = 0;
   readonly #counted: Uint8Array;
   readonly #maxWhole: number;
-  readonly #inspect: (message: Buffer) => Buffer;
+  readonly #inspect: Inspect;
   /** Bytes of a streamed message that are still to come. */
   #skip = 0;
   /** The beginning of a streamed message's header that a chunk's end cut: 0 to 4 bytes. */
@@ -55,9 +75,9 @@ export class MessageFramer {
   /**
    * @param counted  1 for the tags whose messages `count` counts, when they begin
    * @param maxWhole bytes up to which a `whole` message is held; a longer one is refused
-   * @param inspect sees every `whole` message, tag and length included, and answers it as it is to be recorded
+   * @param inspect sees every `whole` message
    */
-  constructor(rules: Rules, counted: Uint8Array, maxWhole: number, inspect: (message: Buffer) => Buffer) {
+  constructor(rules: Rules, counted: Uint8Array, maxWhole: number, inspect: Inspect) {
     this.rules = rules;
     this.#counted = counted;
     this.#maxWhole = maxWhole;
@@ -86,10 +106,16 @@ export class MessageFramer {
     this.#scan(bytes);
   }
 
+  /** A message that the last push stopped at has been dealt with. */
+  pass(): void {
+    const tag = this.halted?.message[0] ?? 0;
+    this.halted = undefined;
+    this.#begun(tag);
+  }
+
   #scan(bytes: Buffer): void {
+    let changes: Changes | undefined;
     let at = this.#resumeStreamed(bytes);
-    let pieces: Buffer[] | undefined;
-    let copied = 0;
     while (at + MESSAGE_HEADER_BYTES <= bytes.length) {
       const tag = bytes[at] as number;
       const end = at + 1 + this.#checked(tag, bytes.readUInt32BE(at + 1));
@@ -99,19 +125,24 @@ export class MessageFramer {
           break;
         }
         const message = bytes.subarray(at, end);
-        const recorded = this.#inspect(message);
-        if (recorded !== message) {
-          (pieces ??= []).push(bytes.subarray(copied, at), recorded);
-          copied = end;
+        const seen = this.#inspect(message);
+        if (seen === undefined) {
+          this.halted = { message: Buffer.from(message), rest: Buffer.from(bytes.subarray(end)) };
+          break;
         }
+        if (seen !== message) (changes ??= new Changes(bytes)).add(at, end, seen);
       }
-      this.count += this.#counted[tag] as number;
-      this.lastTag = tag;
+      this.#begun(tag);
       at = end;
     }
-    const sent = this.#heldBytes > 0 ? at : this.#end(bytes, at);
-    this.forward = sent === bytes.length ? bytes : bytes.subarray(0, sent);
-    this.recorded = pieces ? Buffer.concat([...pieces, bytes.subarray(copied, sent)]) : this.forward;
+    const sent = this.#heldBytes > 0 || this.halted !== undefined ? at : this.#end(bytes, at);
+    this.forward = changes?.forward(sent) ?? (sent === bytes.length ? bytes : bytes.subarray(0, sent));
+    this.recorded = changes?.recorded(sent) ?? this.forward;
+  }
+
+  #begun(tag: number): void {
+    this.count += this.#counted[tag] as number;
+    this.lastTag = tag;
   }
 
   /** The rest of a streamed message that earlier chunks began; answers the offset of the next message. */
@@ -125,8 +156,7 @@ export class MessageFramer {
       const [tag = 0, a = 0, b = 0, c = 0, d = 0] = header;
       this.#skip = this.#checked(tag, ((a << 24) | (b << 16) | (c << 8) | d) >>> 0) - 4;
       this.#headerBytes = 0;
-      this.count += this.#counted[tag] as number;
-      this.lastTag = tag;
+      this.#begun(tag);
     }
     const skipped = Math.min(this.#skip, bytes.length - at);
     this.#skip -= skipped;
@@ -185,6 +215,37 @@ export class MessageFramer {
         },
       );
     return length;
+  }
+}
+
+/** A chunk in which messages were replaced. */
+class Changes {
+  readonly #bytes: Buffer;
+  readonly #forward: Buffer[] = [];
+  readonly #recorded: Buffer[] = [];
+  #forwardFrom = 0;
+  #recordedFrom = 0;
+
+  constructor(bytes: Buffer) {
+    this.#bytes = bytes;
+  }
+
+  add(from: number, to: number, by: Buffer | Replacement): void {
+    this.#recorded.push(this.#bytes.subarray(this.#recordedFrom, from), "recorded" in by ? by.recorded : by);
+    this.#recordedFrom = to;
+    if (!("forward" in by)) return;
+    this.#forward.push(this.#bytes.subarray(this.#forwardFrom, from), by.forward);
+    this.#forwardFrom = to;
+  }
+
+  /** What goes on of the bytes up to `to`. */
+  forward(to: number): Buffer | undefined {
+    if (this.#forwardFrom === 0) return undefined;
+    return Buffer.concat([...this.#forward, this.#bytes.subarray(this.#forwardFrom, to)]);
+  }
+
+  recorded(to: number): Buffer {
+    return Buffer.concat([...this.#recorded, this.#bytes.subarray(this.#recordedFrom, to)]);
   }
 }
 

@@ -207,3 +207,56 @@ describe("hostile bytes", () => {
     );
   });
 });
+
+describe("messages that do not go on as they came", () => {
+  const query = (text: string): Buffer => message("Q", Buffer.from(`${text}\0`));
+
+  test("one is replaced on its way and in the record by what was answered for it, however it was cut", () => {
+    const stream = Buffer.concat([query("one"), query("two"), message("S", Buffer.alloc(0)), query("three")]);
+    for (let cut = 1; cut <= stream.length; cut++) {
+      const [forward, kept] = [query("another"), query("hidden")];
+      const framer = new MessageFramer(RULES, countedTags("Q"), MAX_WHOLE, (seen) =>
+        seen.includes("two") ? { forward, recorded: kept } : seen,
+      );
+      const [forwarded, recorded]: Buffer[][] = [[], []];
+      for (const part of [stream.subarray(0, cut), stream.subarray(cut)]) {
+        framer.push(part);
+        forwarded?.push(framer.forward);
+        recorded?.push(framer.recorded);
+      }
+      const rest = [message("S", Buffer.alloc(0)), query("three")];
+      expect(Buffer.concat(forwarded ?? []).equals(Buffer.concat([query("one"), forward, ...rest]))).toBe(true);
+      expect(Buffer.concat(recorded ?? []).equals(Buffer.concat([query("one"), kept, ...rest]))).toBe(true);
+    }
+  });
+
+  test("it stops before one that is not answered for, keeps what is behind it, and goes on there", () => {
+    const stream = Buffer.concat([query("one"), query("two"), query("three"), message("S", Buffer.alloc(0))]);
+    for (let cut = 1; cut <= stream.length; cut++) {
+      const reused = Buffer.alloc(stream.length);
+      const framer = new MessageFramer(RULES, countedTags("Q"), MAX_WHOLE, (seen) =>
+        seen.includes("two") ? undefined : seen,
+      );
+      const out: Buffer[] = [];
+      const push = (part: Buffer): void => {
+        framer.push(part);
+        out.push(Buffer.from(framer.forward));
+        const { halted } = framer;
+        if (halted === undefined) return;
+        reused.fill(0xff);
+        expect([halted.message.equals(query("two")), framer.count, framer.atBoundary]).toEqual([true, 1, true]);
+        framer.pass();
+        expect(framer.count).toBe(2);
+        push(halted.rest);
+      };
+      for (const part of [stream.subarray(0, cut), stream.subarray(cut)]) {
+        part.copy(reused);
+        push(reused.subarray(0, part.length));
+      }
+      expect(
+        Buffer.concat(out).equals(Buffer.concat([query("one"), query("three"), message("S", Buffer.alloc(0))])),
+      ).toBe(true);
+      expect([framer.count, framer.halted]).toEqual([3, undefined]);
+    }
+  });
+});
