@@ -5,6 +5,7 @@ import { createSecureContext } from "node:tls";
 import { getConnInfo } from "@hono/node-server/conninfo";
 import { type Context, Hono } from "hono";
 import type { Logger } from "pino";
+import { approvalDesk } from "../core/approval/desk.ts";
 import { asSallyportError, SallyportError } from "../core/errors.ts";
 import { authApp } from "../functions/auth/app.ts";
 import type { AuthDeps, OidcConfig } from "../functions/auth/deps.ts";
@@ -96,6 +97,14 @@ async function start(options: ServeOptions, closers: Closer[]): Promise<Omit<Run
   closers.push(() => http.close());
   const url = originOf(options, http.port);
   const oidc = await identityProvider(options, url, closers);
+  const desk = approvalDesk({
+    store: state.approvalStore,
+    clock: Date.now,
+    random: randomBytes,
+    link: (id) => `${url}/approvals/${id}`,
+    tell: () => {},
+  });
+  closers.push(() => desk.close());
   const task = startGateway(gatewayDeps(options, state, connections, certificate));
   const gateway = await at(options.listen, "--listen", task);
   closers.push((withinMs) => gateway.close(withinMs));

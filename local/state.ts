@@ -2,6 +2,7 @@ import { chmod } from "node:fs/promises";
 import path from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { SallyportError } from "../core/errors.ts";
+import type { ApprovalStore } from "../core/ports/approval-store.ts";
 import type { CancelKeys } from "../core/ports/cancel-keys.ts";
 import type { ChunkStore } from "../core/ports/chunk-store.ts";
 import type { LeaseStore } from "../core/ports/lease-store.ts";
@@ -10,6 +11,7 @@ import type { Secrets } from "../core/ports/secrets.ts";
 import type { SessionStore } from "../core/ports/session-store.ts";
 import type { SignInStore } from "../core/ports/sign-in-store.ts";
 import type { Signer } from "../core/ports/signer.ts";
+import { sqliteApprovalStore } from "./approval-store.ts";
 import { sqliteCancelKeys } from "./cancel-keys.ts";
 import { fileChunkStore } from "./chunk-store.ts";
 import { openDatabase } from "./database.ts";
@@ -26,6 +28,7 @@ export interface LocalState {
   readonly passes: PassStore;
   readonly signIns: SignInStore;
   readonly sessions: SessionStore;
+  readonly approvalStore: ApprovalStore;
   readonly chunks: ChunkStore;
   readonly cancelKeys: CancelKeys;
   readonly leases: LeaseStore;
@@ -53,6 +56,7 @@ export async function openLocalState(directory: string): Promise<LocalState> {
     passes: sqlitePassStore(database),
     signIns: sqliteSignInStore(database),
     sessions: sqliteSessionStore(database),
+    approvalStore: sqliteApprovalStore(database),
     chunks: fileChunkStore(path.join(directory, "recordings")),
     cancelKeys: sqliteCancelKeys(memory),
     leases: sqliteLeaseStore(memory),

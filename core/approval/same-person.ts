@@ -1,0 +1,16 @@
+import type { Principal } from "../identity/principal.ts";
+
+type Identity = Pick<Principal, "id" | "name">;
+
+/**
+ * Are these two identities of one person? By id, or by name: that is the verified e-mail address where there is one. Written
+ * differently (case, Unicode forms, blanks around it) it is the same name. Wrong towards yes only denies a consent.
+ */
+export function samePerson(one: Identity, other: Identity): boolean {
+  return one.id === other.id || foldName(one.name) === foldName(other.name);
+}
+
+/** A name or an e-mail address as it is compared. */
+export function foldName(name: string): string {
+  return name.normalize("NFKC").trim().toLowerCase();
+}
