@@ -155,16 +155,16 @@ describe("a decision", () => {
   });
 
   test("cannot be known: a store that fails once is asked again, one that is silent for seconds ends the wait", async () => {
-    const healthy = store.decidedSince;
+    const healthy = store;
     const broken = vi.fn(async () => Promise.reject(new SallyportError("store-unavailable", "gone")));
     const id = await ask();
     const seen = watched<Decision>(desk.decided(id, never));
-    store.decidedSince = broken;
+    store = { ...healthy, decidedSince: broken };
     await vi.advanceTimersByTimeAsync(2_000);
     expect(seen).toEqual({});
-    store.decidedSince = healthy;
+    store = healthy;
     await vi.advanceTimersByTimeAsync(2_000);
-    store.decidedSince = broken;
+    store = { ...healthy, decidedSince: broken };
     await vi.advanceTimersByTimeAsync(6_000);
     expect(seen.error).toMatchObject({ code: "store-unavailable" });
   });
