@@ -1,0 +1,60 @@
+import type { Instant } from "../brand.ts";
+import type { StatementFacts } from "./facts.ts";
+
+/** What the clock says to policies, in UTC. */
+export interface ClockFacts {
+  readonly hour: number;
+  /** 1 is Monday, 7 is Sunday (ISO 8601). */
+  readonly weekday: number;
+}
+
+export function clockFacts(now: Instant): ClockFacts {
+  const date = new Date(now);
+  return { hour: date.getUTCHours(), weekday: date.getUTCDay() || 7 };
+}
+
+/** What a statement's facts are to policies. */
+export interface StatementContext {
+  readonly parsed: boolean;
+  readonly bounded: boolean;
+  readonly tables: readonly string[];
+  readonly written: readonly string[];
+  readonly functions: readonly string[];
+  readonly objects: readonly string[];
+  readonly predicates: readonly string[];
+  readonly settings: readonly string[];
+}
+
+/**
+ * Cedar's sets know no patterns. So a qualified name stands there twice, with and without what qualifies it: a policy that
+ * names `employees` sees `hr.employees`, too.
+ */
+export function statementContext(facts: StatementFacts): StatementContext {
+  return {
+    parsed: facts.parsed,
+    bounded: facts.bounded,
+    tables: withBareNames(facts.tables),
+    written: withBareNames(facts.written),
+    functions: withBareNames(facts.functions),
+    objects: facts.objects,
+    predicates: withBareNames(facts.predicates),
+    settings: facts.settings,
+  };
+}
+
+/** Of what has no text: the action says it all. */
+export const NO_STATEMENT: StatementContext = {
+  parsed: true,
+  bounded: true,
+  tables: [],
+  written: [],
+  functions: [],
+  objects: [],
+  predicates: [],
+  settings: [],
+};
+
+function withBareNames(names: readonly string[]): readonly string[] {
+  if (!names.some((name) => name.includes("."))) return names;
+  return [...new Set(names.flatMap((name) => [name, name.slice(name.lastIndexOf(".") + 1)]))];
+}

@@ -1,0 +1,15 @@
+import type { Policies, Verdict } from "./verdict.ts";
+
+const ALLOW: Verdict = { kind: "allow", policies: [] };
+
+/**
+ * Where a deployment has no policies: whoever `access` lets in may do everything that the target lets them, and nothing is
+ * exempt from recording or masking.
+ */
+export const UNGUARDED: Policies = {
+  version: "none",
+  connect: () => ALLOW,
+  statements: () => ALLOW,
+  action: () => ALLOW,
+  exempts: () => undefined,
+};
