@@ -22,8 +22,11 @@ import { compress } from "./zstd.ts";
  * All integers are little-endian. The hash of a chunk covers all its bytes, so the last hash covers the session.
  */
 export const CHUNK_HEADER_BYTES = 88;
-/** A chunk closes when its frames exceed this many bytes. */
-export const CHUNK_BODY_TARGET = 1 << 20;
+/**
+ * A chunk closes when its frames exceed this many bytes, if it is not old enough before. Of bulk, a chunk's file costs as much
+ * as its bytes (its making, flushing, linking and removal), so that fewer are faster.
+ */
+export const CHUNK_BODY_TARGET = 4 << 20;
 /** No body is larger: the target, one more frame of the largest size, and what was derived from it. */
 export const MAX_CHUNK_BODY = 8 << 20;
 

@@ -208,17 +208,21 @@ export class SessionPacker {
  * collector's work. Ordered by nothing: the last one given back is the first one taken.
  */
 const spareBodies: Buffer[] = [];
-const MAX_SPARE_BODIES = 16;
+let spareBytes = 0;
+const MAX_SPARE_BYTES = 16 << 20;
 
 function takeBody(needed: number): Buffer {
   const spare = spareBodies.pop();
+  spareBytes -= spare?.length ?? 0;
   if (spare !== undefined && spare.length >= needed) return spare;
   const doubled = Math.max(INITIAL_BODY_BYTES, spare === undefined ? 0 : spare.length, needed);
   return Buffer.allocUnsafeSlow(2 ** Math.ceil(Math.log2(doubled)));
 }
 
 function giveBackBody(body: Buffer): void {
-  if (body.length > 0 && spareBodies.length < MAX_SPARE_BODIES) spareBodies.push(body);
+  if (body.length === 0 || spareBytes + body.length > MAX_SPARE_BYTES) return;
+  spareBodies.push(body);
+  spareBytes += body.length;
 }
 
 const EMPTY = Buffer.alloc(0);
