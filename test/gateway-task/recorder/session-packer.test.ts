@@ -136,10 +136,10 @@ describe("a session's packer", () => {
     const chunks: PackedChunk[] = [];
     const packing = packer(chunks);
     const payload = Buffer.alloc(128 << 10, "x");
-    for (let index = 0; index < 40; index++) packing.add(frame({ kind: 2, payload }, index));
+    for (let index = 0; index < 160; index++) packing.add(frame({ kind: 2, payload }, index));
     packing.flush();
     expect(chunks.length).toBeGreaterThanOrEqual(5);
-    expect(framesOf(chunks).filter(({ kind }) => kind === 2)).toHaveLength(40);
+    expect(framesOf(chunks).filter(({ kind }) => kind === 2)).toHaveLength(160);
   });
 
   it("stores a note in place of an event that is too large to be read back", () => {
