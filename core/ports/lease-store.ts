@@ -1,9 +1,20 @@
-import type { Instant } from "../brand.ts";
+/** Who has something, and a mark that is another one after every renewal and every change of hands. */
+export interface Lease {
+  readonly holder: string;
+  readonly version: string;
+}
 
-/** Who owns a spool directory. A lease that is not renewed in time can be claimed by another task. */
+/**
+ * Who owns a spool directory. Leases bear no time, since the clocks of tasks differ: whoever wants another's lease watches
+ * by its own clock whether it is renewed, and takes it over when it was not for as long as the dead are waited for.
+ */
 export interface LeaseStore {
-  /** Takes or renews the lease. False: another holder has it, and it has not expired. */
-  acquire(name: string, holder: string, now: Instant, ttlMs: number): Promise<boolean>;
+  /** Takes a lease that nobody has, or renews the holder's own. False: another holder has it. */
+  acquire(name: string, holder: string): Promise<boolean>;
+  /** Undefined where nobody has it. */
+  look(name: string): Promise<Lease | undefined>;
+  /** Takes it from whoever has it, if it is still of this version. False: it was renewed, taken or given up meanwhile. */
+  takeOver(name: string, holder: string, version: string): Promise<boolean>;
   /** Gives it up, if this holder has it. */
   release(name: string, holder: string): Promise<void>;
 }

@@ -5,12 +5,20 @@ import type { SessionClosing, SessionId, SessionOpening } from "../ports/session
 import type { PublicJwk, Signer } from "../ports/signer.ts";
 import { isSessionId } from "./session-id.ts";
 
+/** Why a recording ends before the session did: from this chunk on the chain was lost. */
+export interface ManifestFault {
+  readonly chunk: number;
+  readonly message: string;
+}
+
 /** What a session was, and the head of its hash chain, signed when it closes. */
 export interface Manifest extends Omit<SessionOpening, "id">, SessionClosing {
   readonly format: 1;
   readonly session: SessionId;
   /** The gateway's own frames, those included that a dead gateway had counted but not written. */
   readonly frames: number;
+  /** The gateway that closed it found it broken, and could not make it whole. */
+  readonly fault?: ManifestFault;
 }
 
 /** The `typ` of a manifest's JWS (RFC 7515 §4.1.9): a signature over anything else of ours is no manifest. */
@@ -40,6 +48,7 @@ const schema = z.object({
   chunks: count,
   frames: count,
   head: z.string().regex(/^[0-9a-f]{64}$/),
+  fault: z.object({ chunk: count, message: z.string() }).optional(),
 });
 
 const encode = (bytes: Uint8Array | string): string => Buffer.from(bytes).toString("base64url");

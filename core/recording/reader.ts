@@ -31,6 +31,7 @@ type FaultKind =
   | "chunk-misplaced"
   | "chunk-altered"
   | "chunk-unexpected"
+  | "closed-broken"
   | "manifest-missing"
   | "manifest-invalid";
 
@@ -77,6 +78,13 @@ export async function* walkSession(
   let held: RecordedChunk | undefined;
   for await (const { sequence } of store.list(session)) {
     if (sequence < position.sequence) continue;
+    if (seal && position.sequence >= seal.chunks) {
+      // The seal vouches for what is before it, whatever stands behind it.
+      const altered = judgeEnd(position, seal);
+      if (altered) return altered;
+      if (held) yield held;
+      return unexpected(sequence, seal);
+    }
     if (sequence > position.sequence && options.live) break;
     if (sequence > position.sequence) return missing(position.sequence, `chunk ${sequence} is there`);
     const read = await readChunk(store, session, position);
@@ -96,15 +104,15 @@ function missing(sequence: number, but: string): Fault {
   return { kind: "chunk-missing", chunk: sequence, message: `chunk ${sequence} is missing, but ${but}` };
 }
 
+function unexpected(chunk: number, { chunks }: Seal): Fault {
+  const message = `the session closed with ${chunks} chunks; chunk ${chunk} came later`;
+  return { kind: "chunk-unexpected", chunk, message };
+}
+
 function judgeEnd(end: Position, seal: Seal): Fault | undefined {
   const last = end.sequence - 1;
   if (end.sequence < seal.chunks) return missing(end.sequence, `the session closed with ${seal.chunks} chunks`);
-  if (end.sequence > seal.chunks)
-    return {
-      kind: "chunk-unexpected",
-      chunk: last,
-      message: `the session closed with ${seal.chunks} chunks; chunk ${last} came later`,
-    };
+  if (end.sequence > seal.chunks) return unexpected(last, seal);
   if (end.sequence > 0 && toDigest(end.previous) !== seal.head)
     return { kind: "chunk-altered", chunk: last, message: `chunk ${last} is not the one that the session closed with` };
   return undefined;

@@ -44,7 +44,7 @@ export async function verifySession(
   let end = beginning(session);
   let walked: IteratorResult<RecordedChunk, Fault | undefined>;
   for (walked = await chunks.next(); !walked.done; walked = await chunks.next()) end = walked.value.next;
-  const fault = walked.value ?? manifested.fault ?? (manifest && contradiction(manifest, end));
+  const fault = faultOf(walked.value, manifested, end);
   return {
     session,
     ok: fault === undefined && manifest !== undefined,
@@ -54,6 +54,13 @@ export async function verifySession(
     manifest,
     fault,
   };
+}
+
+/** What the gateway itself said when it sealed the session explains what stands behind the seal. */
+function faultOf(walked: Fault | undefined, { manifest, fault }: Manifested, end: Position): Fault | undefined {
+  const said = manifest && declared(manifest);
+  if (walked !== undefined) return walked.kind === "chunk-unexpected" ? (said ?? walked) : walked;
+  return fault ?? (manifest && contradiction(manifest, end)) ?? said;
 }
 
 async function manifestOf(
@@ -84,4 +91,9 @@ function contradiction(manifest: Manifest, end: Position): Fault | undefined {
   return agrees
     ? undefined
     : { kind: "manifest-invalid", message: "the manifest contradicts the chunks that it signs" };
+}
+
+/** What the gateway itself says is missing: the chain holds, and yet it is not the whole session. */
+function declared({ fault }: Manifest): Fault | undefined {
+  return fault && { kind: "closed-broken", chunk: fault.chunk, message: `it was closed broken: ${fault.message}` };
 }

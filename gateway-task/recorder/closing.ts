@@ -1,5 +1,5 @@
 import type { SessionOpenedEvent } from "../../core/recording/events.ts";
-import { signManifest } from "../../core/recording/manifest.ts";
+import { type ManifestFault, signManifest } from "../../core/recording/manifest.ts";
 import type { ChunkStore } from "../../core/ports/chunk-store.ts";
 import type {
   CloseReason,
@@ -36,14 +36,15 @@ export function openingOf(opened: SessionOpenedEvent, task: string): SessionOpen
 }
 
 interface Ended {
-  readonly opened: SessionOpenedEvent;
-  readonly task: string;
+  readonly opening: SessionOpening;
   readonly endedAt: Instant;
   readonly reason: CloseReason;
   readonly totals: SessionTotals;
-  /** Sequence and hash of the last chunk. */
-  readonly lastChunk: number;
+  readonly chunks: number;
+  /** The hash of the last chunk. */
   readonly head: Digest;
+  /** What is lost of it, where it cannot be made whole. */
+  readonly fault?: ManifestFault | undefined;
 }
 
 /**
@@ -51,21 +52,21 @@ interface Ended {
  * updates the index. Idempotent, so that a crash in between is mended by doing it again.
  */
 export async function closeSession(stores: EvidenceStores, ended: Ended): Promise<void> {
-  const { opened, totals } = ended;
-  const opening = openingOf(opened, ended.task);
+  const { opening, totals, fault } = ended;
   const closing: SessionClosing = {
     endedAt: ended.endedAt,
     reason: ended.reason,
     statements: totals.statements,
     bytesFromClient: totals.bytesFromClient,
     bytesFromTarget: totals.bytesFromTarget,
-    chunks: ended.lastChunk + 1,
+    chunks: ended.chunks,
     head: ended.head,
   };
   if ((await stores.chunks.getManifest(opening.id)) === undefined) {
     const { id, ...rest } = opening;
     const manifest = { format: 1 as const, session: id, ...rest, ...closing, frames: totals.frames };
-    await stores.chunks.putManifest(id, await signManifest(manifest, stores.signer));
+    const signed = signManifest(fault === undefined ? manifest : { ...manifest, fault }, stores.signer);
+    await stores.chunks.putManifest(id, await signed);
   }
   // The index may have failed when the session opened, or the task have died before it could tell it.
   if ((await stores.sessions.get(opening.id)) === undefined) await stores.sessions.open(opening);

@@ -8,17 +8,17 @@ import type { Clock } from "../../core/ports/clock.ts";
 import type { LeaseStore } from "../../core/ports/lease-store.ts";
 import type { CloseReason, SessionId } from "../../core/ports/session-store.ts";
 import type { Digest, Instant } from "../../core/brand.ts";
+import { alone } from "../alone.ts";
 import { closeSession, openingOf, type EvidenceStores } from "./closing.ts";
 import { IntentLog, type LogFiles } from "./intent-log.ts";
 import type { FromPacker, ToPacker } from "./packer-protocol.ts";
-import { recoverSpools, spoolLease } from "./recovery.ts";
+import { spoolRecovery } from "./recovery.ts";
 import type { SessionTotals } from "./session-packer.ts";
 import { SessionRecorder, type RecorderCore } from "./session-recorder.ts";
 import { Slabs } from "./slabs.ts";
+import { LEASE_LOST_MS, type Monotonic, spoolLease } from "./spool-lease.ts";
 import { Uploader } from "./uploader.ts";
 
-/** A task that has not renewed its lease for this long is dead: another one takes its spool. */
-const LEASE_TTL_MS = 15_000;
 const HOUSEKEEPING_MS = 1_000;
 /** With less room than this on the spool's disk, sessions end rather than go unrecorded. */
 const MIN_FREE_BYTES = 256 * 2 ** 20;
@@ -35,6 +35,7 @@ export interface RecorderOptions extends EvidenceStores {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly files?: LogFiles;
+  readonly monotonic?: Monotonic;
 }
 
 interface Ending {
@@ -68,7 +69,7 @@ export interface Recorder {
 /** Starts the recorder of this task, after taking over what dead tasks left in the spool. */
 export async function startRecorder(options: RecorderOptions): Promise<Recorder> {
   const directory = path.join(options.spool, options.task);
-  if (!(await options.leases.acquire(spoolLease(options.task), options.task, options.clock(), LEASE_TTL_MS)))
+  if (!(await options.leases.acquire(spoolLease(options.task), options.task)))
     throw new SallyportError("conflict", `the spool of task ${options.task} belongs to another process`);
   await mkdir(directory, { recursive: true, mode: 0o700 });
   return new TaskRecorder(directory, options);
@@ -91,7 +92,9 @@ class TaskRecorder implements Recorder, RecorderCore {
   #listeners: ((error: SallyportError) => void)[] = [];
   #settled: (() => void)[] = [];
   #flushed: (() => void)[] = [];
-  #renewedAt: Instant;
+  readonly #monotonic: Monotonic;
+  readonly #lookForSpools: () => Promise<void>;
+  #renewedAt: number;
   #renewing = false;
   readonly #measureSpool = alone(() => this.#measure());
   readonly #recoverSpools = alone(() => this.#recover());
@@ -99,7 +102,9 @@ class TaskRecorder implements Recorder, RecorderCore {
   constructor(directory: string, options: RecorderOptions) {
     this.#options = options;
     this.#directory = directory;
-    this.#renewedAt = options.clock();
+    this.#monotonic = options.monotonic ?? (() => performance.now());
+    this.#renewedAt = this.#monotonic();
+    this.#lookForSpools = spoolRecovery({ ...options, monotonic: this.#monotonic });
     this.log = new IntentLog(directory, options.files, (error) => this.#fail(error));
     this.#uploader = new Uploader(options.chunks, options.logger);
     this.#worker = new Worker(new URL("./packer-worker.ts", import.meta.url), {
@@ -217,7 +222,8 @@ class TaskRecorder implements Recorder, RecorderCore {
     const { task, logger } = this.#options;
     const { totals, sequence, sha256 } = last;
     try {
-      await closeSession(this.#options, { opened, task, endedAt, reason, totals, lastChunk: sequence, head: sha256 });
+      const opening = openingOf(opened, task);
+      await closeSession(this.#options, { opening, endedAt, reason, totals, chunks: sequence + 1, head: sha256 });
       await rm(path.join(this.#directory, session), { recursive: true, force: true });
     } catch (error) {
       logger.error({ err: error, session }, "a session could not be closed in the store");
@@ -239,21 +245,21 @@ class TaskRecorder implements Recorder, RecorderCore {
 
   /** A task whose lease has run out may find its spool claimed: it must not go on writing into it. */
   async #renew(): Promise<void> {
-    const { leases, task, clock } = this.#options;
-    const now = clock();
+    const { leases, task } = this.#options;
+    const now = this.#monotonic();
+    const late = now - this.#renewedAt >= LEASE_LOST_MS;
+    const message = "the lease on the spool could not be renewed in time";
     if (this.#renewing) {
-      if (now - this.#renewedAt >= LEASE_TTL_MS)
-        this.#fail(new SallyportError("recording-failed", "the lease on the spool could not be renewed in time"));
+      if (late) this.#fail(new SallyportError("recording-failed", message));
       return;
     }
     this.#renewing = true;
     try {
-      if (!(await leases.acquire(spoolLease(task), task, now, LEASE_TTL_MS)))
+      if (!(await leases.acquire(spoolLease(task), task)))
         this.#fail(new SallyportError("recording-failed", "another task has taken over this task's spool"));
       this.#renewedAt = now;
     } catch (cause) {
-      if (now - this.#renewedAt >= LEASE_TTL_MS)
-        this.#fail(new SallyportError("recording-failed", "the lease on the spool could not be renewed", { cause }));
+      if (late) this.#fail(new SallyportError("recording-failed", message, { cause }));
     } finally {
       this.#renewing = false;
     }
@@ -275,7 +281,7 @@ class TaskRecorder implements Recorder, RecorderCore {
 
   async #recover(): Promise<void> {
     try {
-      await recoverSpools(this.#options, LEASE_TTL_MS);
+      await this.#lookForSpools();
     } catch (error) {
       this.#options.logger.error({ err: error }, "a dead task's spool could not be recovered; it will be tried again");
     }
@@ -288,10 +294,4 @@ class TaskRecorder implements Recorder, RecorderCore {
     this.slabs.abandon();
     for (const listener of this.#listeners) listener(error);
   }
-}
-
-/** The same, but not while it is under way: what does not answer is not asked again and again. */
-function alone(run: () => Promise<void>): () => Promise<void> {
-  let running: Promise<void> | undefined;
-  return async () => (running ??= run().finally(() => (running = undefined)));
 }

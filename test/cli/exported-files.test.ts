@@ -58,7 +58,7 @@ describe("recordings in files", () => {
     ["a missing last chunk", () => rm(at("00000002.chunk")), "chunk-missing", 2],
     ["chunks that changed places", () => rename(at("00000002.chunk"), at("00000001.chunk")), "chunk-misplaced", 1],
     ["another session's chunk", () => rename(at("00000001.chunk", OTHER), at("00000001.chunk")), "chunk-misplaced", 1],
-    ["a chunk that was added", () => copyFile(at("00000000.chunk"), at("00000003.chunk")), "chunk-misplaced", 3],
+    ["a chunk that was added", () => copyFile(at("00000000.chunk"), at("00000003.chunk")), "chunk-unexpected", 3],
     ["a torn chunk", () => chmod(at("00000002.chunk"), 0o600).then(() => truncate(at("00000002.chunk"), 50)), "chunk-unreadable", 2], // prettier-ignore
     ["no manifest", () => rm(at("manifest.jws")), "manifest-missing", undefined],
     ["a manifest of which one bit was changed", () => alter(at("manifest.jws"), 200), "manifest-invalid", undefined],

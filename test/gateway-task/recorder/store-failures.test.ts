@@ -91,10 +91,10 @@ describe("a recorder whose store fails", () => {
   it("ends every session when the lease on the spool can neither be renewed nor refused", async () => {
     stage = await recorderStage();
     const { leases } = stage.options;
-    let now = Date.now();
+    let now = performance.now();
     let asked = 0;
     recorder = await stage.start("task-a", {
-      clock: () => now,
+      monotonic: () => now,
       leases: {
         ...leases,
         acquire: async (...lease) => (asked++ === 0 ? leases.acquire(...lease) : new Promise(() => {})),

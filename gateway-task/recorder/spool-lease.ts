@@ -1,0 +1,34 @@
+import type { LeaseStore } from "../../core/ports/lease-store.ts";
+
+/** A task whose lease nobody has seen renewed for this long is dead: another one takes its spool. */
+export const LEASE_TTL_MS = 15_000;
+/** A task that could not renew for this long ends its sessions: well before anybody may take its spool. */
+export const LEASE_LOST_MS = 12_000;
+
+export const spoolLease = (task: string): string => `spool/${task}`;
+
+/** Milliseconds of a clock that only goes forward, and that nobody sets. */
+export type Monotonic = () => number;
+
+/** Tries to get a spool's lease. Whether this task has it now. */
+export type ClaimSpool = (spool: string) => Promise<boolean>;
+
+/**
+ * The wall clocks of two tasks differ, and are set: a claimant that believed them would take a spool that is written to.
+ * So it claims a lease of another only when it has seen no renewal of it for the whole period, by its own clock.
+ */
+export function spoolClaims(leases: LeaseStore, task: string, monotonic: Monotonic): ClaimSpool {
+  const seen = new Map<string, { readonly version: string; readonly since: number }>();
+  return async (spool) => {
+    const name = spoolLease(spool);
+    const before = monotonic();
+    const lease = await leases.look(name);
+    if (lease === undefined || lease.holder === task) return leases.acquire(name, task);
+    const known = seen.get(spool);
+    if (known?.version !== lease.version) {
+      seen.set(spool, { version: lease.version, since: monotonic() });
+      return false;
+    }
+    return before - known.since >= LEASE_TTL_MS && leases.takeOver(name, task, lease.version);
+  };
+}
