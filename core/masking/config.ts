@@ -1,0 +1,80 @@
+import { createHash } from "node:crypto";
+import { z } from "zod";
+import { SallyportError } from "../errors.ts";
+import { columnPattern, type ColumnMatcher } from "./column-pattern.ts";
+import { detectText, detectTyped, hidesContents } from "./detect.ts";
+import { detectorSet } from "./detector-set.ts";
+import { keyedDigest, type KeyedDigest } from "./keyed-digest.ts";
+import type { ColumnName, Masking, MaskingConfig } from "./masking.ts";
+import { maskingFile, type ColumnRule, type DetectorRule, type MaskingFile } from "./schema.ts";
+import { maskTyped } from "./value-mask.ts";
+
+/** Half of HMAC-SHA-256's digest (RFC 2104 §3). */
+const MIN_KEY_BYTES = 16;
+
+/**
+ * The rules of a parsed `masking.yaml`. Throws `configuration-invalid` naming every fault and its place.
+ * @param key the deployment's secret for `hash` and `format-preserving`, which give the same for the same under the same key
+ */
+export function parseMasking(document: unknown, key: Uint8Array): MaskingConfig {
+  if (key.length < MIN_KEY_BYTES)
+    throw new SallyportError(
+      "configuration-invalid",
+      `the masking key has ${key.length} bytes, and needs ${MIN_KEY_BYTES}`,
+    );
+  const parsed = maskingFile.safeParse(document ?? {});
+  if (!parsed.success)
+    throw new SallyportError("configuration-invalid", `masking.yaml is not valid:\n${z.prettifyError(parsed.error)}`);
+  const file = parsed.data;
+  const version = createHash("sha256").update(JSON.stringify(file)).digest("hex");
+  const digest = keyedDigest(key);
+  const made = new Map<string, Masking>();
+  return {
+    version,
+    forConnection: (connection, environment) => {
+      const id = JSON.stringify([connection, environment]);
+      const known = made.get(id);
+      if (known !== undefined) return known;
+      const applies: Applies = (rule) =>
+        rule.connections?.includes(connection) !== false && rule.environments?.includes(environment) !== false;
+      const masking = maskingOf(file, applies, version, digest);
+      made.set(id, masking);
+      return masking;
+    },
+  };
+}
+
+type Applies = (rule: ColumnRule | DetectorRule) => boolean;
+
+function maskingOf(file: MaskingFile, applies: Applies, version: string, digest: KeyedDigest): Masking {
+  const rules = [...file.columns, ...file.detectors].filter(applies);
+  const isShown = rules.some((rule) => rule.where === "recording-only");
+  const client = isShown
+    ? maskingOf(file, (rule) => applies(rule) && rule.where !== "recording-only", version, digest)
+    : undefined;
+  const columns = file.columns.filter(applies).map((rule) => ({ rule, matches: columnMatcher(rule, file) }));
+  const set = detectorSet(file.detectors.filter(applies));
+  const masking: Masking = {
+    version,
+    hasColumnRules: columns.length > 0,
+    hasDetectors: set.rules.length > 0,
+    get clientView() {
+      return client ?? masking;
+    },
+    columnRule: (column) => columns.find(({ matches }) => matches(column))?.rule,
+    maskValue: (rule, value, type, format) => maskTyped(rule.style, value, type, format, digest),
+    detectInValue: (value, type, format, count) => detectTyped({ set, digest, count }, value, type, format),
+    detectInText: (text, count) => detectText({ set, digest, count }, text),
+    mayContain: (chunk, from, to) => set.mayContain(chunk, from, to),
+    alwaysLook: (type, format) => hidesContents(set, type, format),
+  };
+  return masking;
+}
+
+function columnMatcher(rule: ColumnRule, file: MaskingFile): ColumnMatcher {
+  const patterns = [...(rule.columns ?? []), ...(rule.tags ?? []).flatMap((tag) => file.tags[tag] ?? [])];
+  const matchers = patterns.flatMap((pattern) => columnPattern(pattern) ?? []);
+  const exceptions = (rule.except ?? []).flatMap((pattern) => columnPattern(pattern) ?? []);
+  return (column: ColumnName) =>
+    matchers.some((matches) => matches(column)) && !exceptions.some((matches) => matches(column));
+}
