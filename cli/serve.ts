@@ -13,7 +13,7 @@ import { replayApp } from "../functions/replay/app.ts";
 import { problemNotFound } from "../functions/shared/problem.ts";
 import { siteOf } from "../functions/shared/site.ts";
 import { startGateway } from "../gateway-task/gateway.ts";
-import { type WatchedConnections, watchConnections } from "../local/configuration.ts";
+import { type Configuration, watchConfiguration } from "../local/configuration.ts";
 import { GROUPS_CLAIM, type Person, startOidcProvider } from "../local/oidc-provider.ts";
 import { type LocalState, openLocalState } from "../local/state.ts";
 import { clientHost, inUrl, isHost, isLoopbackHost, type ListenAddress, listenFault, showAddress } from "./address.ts";
@@ -36,7 +36,7 @@ export type IdentityProvider =
 export interface ServeOptions {
   /** Folder of everything that is kept. */
   readonly state: string;
-  /** Folder of `connections.yaml`. */
+  /** Folder of `connections.yaml` and `policies/`. */
   readonly config: string;
   /** The gateway, for PostgreSQL clients. */
   readonly listen: ListenAddress;
@@ -87,8 +87,8 @@ export async function serve(options: ServeOptions): Promise<Running> {
 async function start(options: ServeOptions, closers: Closer[]): Promise<Omit<Running, "close">> {
   const { logger } = options;
   demandLocalIfEmbedded(options);
-  const connections = await watchConnections(options.config, logger);
-  closers.push(() => connections.close());
+  const configuration = await watchConfiguration(options.config, logger);
+  closers.push(() => configuration.close());
   const state = await openState(options.state);
   closers.push(() => state.close());
   const certificate = await certificateOf(options);
@@ -105,7 +105,7 @@ async function start(options: ServeOptions, closers: Closer[]): Promise<Omit<Run
     tell: () => {},
   });
   closers.push(() => desk.close());
-  const task = startGateway(gatewayDeps(options, state, connections, certificate));
+  const task = startGateway(gatewayDeps(options, state, configuration, certificate));
   const gateway = await at(options.listen, "--listen", task);
   closers.push((withinMs) => gateway.close(withinMs));
   const reached = {
@@ -113,7 +113,7 @@ async function start(options: ServeOptions, closers: Closer[]): Promise<Omit<Run
     port: gateway.postgresPort,
     caPem: certificate.ca,
   };
-  const pages = app({ url, state, connections, key, oidc, gateway: reached, logger });
+  const pages = app({ url, state, configuration, key, oidc, gateway: reached, logger });
   // A proxy may well ask by another name than the public one.
   http.use(options.publicUrl === undefined ? new Hono().use(canonicalHost(url)).route("/", pages) : pages);
   logger.info({ url, gateway: showAddress(reached), issuer: oidc.issuer }, "ready");
@@ -192,13 +192,13 @@ async function identityProvider(
 function gatewayDeps(
   { listen, logger }: ServeOptions,
   state: LocalState,
-  connections: WatchedConnections,
+  configuration: Configuration,
   { cert, key }: ServerCertificate,
 ): Parameters<typeof startGateway>[0] {
   return {
     ...state,
     task: `${hostname()}-${process.pid}-${randomBytes(4).toString("hex")}`,
-    connections: connections.current,
+    connections: configuration.connections,
     clock: Date.now,
     logger,
     postgres: { listen, tls: createSecureContext({ cert, key }), plaintextOnLoopback: false },
@@ -208,20 +208,20 @@ function gatewayDeps(
 interface AppParts {
   readonly url: string;
   readonly state: LocalState;
-  readonly connections: WatchedConnections;
+  readonly configuration: Configuration;
   readonly key: Uint8Array;
   readonly oidc: OidcConfig;
   readonly gateway: AuthDeps["gateway"];
   readonly logger: Logger;
 }
 
-function app({ url, state, connections, key, oidc, gateway, logger }: AppParts): Hono {
+function app({ url, state, configuration, key, oidc, gateway, logger }: AppParts): Hono {
   const common = { baseUrl: url, tokenKey: key, signIns: state.signIns, clock: Date.now, logger };
   const auth = authApp({
     ...common,
     oidc,
     passes: state.passes,
-    connections: () => [...connections.current().values()],
+    connections: () => [...configuration.connections().values()],
     gateway,
     clientAddress,
   });

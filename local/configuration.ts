@@ -1,53 +1,119 @@
-import { watch } from "node:fs";
+import { createHash } from "node:crypto";
+import { type FSWatcher, watch } from "node:fs";
 import { readFile } from "node:fs/promises";
 import path from "node:path";
 import type { Logger } from "pino";
 import { parse } from "yaml";
-import { parseConnections, type Connections } from "../core/config/connections.ts";
-import { asSallyportError } from "../core/errors.ts";
+import { type Connections, parseConnections } from "../core/config/connections.ts";
+import { asSallyportError, SallyportError } from "../core/errors.ts";
+import { loadPolicies } from "../core/policy/policy-set.ts";
+import { UNGUARDED } from "../core/policy/unguarded.ts";
+import type { Policies } from "../core/policy/verdict.ts";
+import { systemCode } from "./files.ts";
+import { follow, type Versioned } from "./followed.ts";
+import { readPolicyFiles } from "./policy-files.ts";
 
-const FILE = "connections.yaml";
-/** Editors write a file in several steps. */
+const CONNECTIONS = "connections.yaml";
+const POLICIES = "policies";
+/** Editors write a file in several steps, and a checkout several files. */
 const SETTLE_MS = 100;
 
-export interface WatchedConnections {
-  /** The newest valid configuration. */
-  readonly current: () => Connections;
+/** The newest valid configuration, part by part. */
+export interface Configuration {
+  readonly connections: () => Connections;
+  readonly policies: () => Policies;
   close(): void;
 }
 
-/** Reads `connections.yaml` of a folder. Throws `configuration-invalid`, which says where the fault is. */
-async function readConnections(directory: string): Promise<Connections> {
-  const file = path.join(directory, FILE);
+/**
+ * Reads a folder's `connections.yaml` and `policies/`, and follows them. A change takes effect at the next log-in, or the next
+ * statement; an invalid one is logged and changes nothing. Rejects with `configuration-invalid`, which says where the fault is.
+ */
+export async function watchConfiguration(directory: string, logger: Logger): Promise<Configuration> {
+  const connections = await follow(CONNECTIONS, logger, async () => readConnections(directory));
+  const policies = await follow<Policies>(POLICIES, logger, async (before) => readPolicies(directory, before));
+  if (policies.current() === UNGUARDED)
+    logger.warn(
+      { folder: path.join(directory, POLICIES) },
+      "there are no policies: whoever may connect may do everything, unguarded",
+    );
+  const watchers = watching(directory, logger, {
+    [CONNECTIONS]: () => connections.reload(),
+    [POLICIES]: () => policies.reload(),
+  });
+  // What changed before they were watched.
+  await Promise.all([connections.reload(), policies.reload()]);
+  return { connections: connections.current, policies: policies.current, close: watchers.close };
+}
+
+async function readConnections(directory: string): Promise<Versioned<Connections>> {
+  const file = path.join(directory, CONNECTIONS);
   try {
-    return parseConnections(parse(await readFile(file, "utf8")));
+    const text = await readFile(file, "utf8");
+    return { version: createHash("sha256").update(text).digest("hex"), value: parseConnections(parse(text)) };
   } catch (thrown) {
     throw asSallyportError(thrown, "configuration-invalid", `${file} cannot be read: ${(thrown as Error).message}`);
   }
 }
 
-/** The same, followed: a change takes effect at the next log-in; an invalid one is logged and changes nothing. */
-export async function watchConnections(directory: string, logger: Logger): Promise<WatchedConnections> {
-  let current = await readConnections(directory);
-  let timer: NodeJS.Timeout | undefined;
-  const reload = async (): Promise<void> => {
-    try {
-      current = await readConnections(directory);
-      logger.info({ connections: current.size }, "read the configuration again");
-    } catch (error) {
-      logger.error({ err: error }, "the changed configuration is not valid; the one before it stays in force");
-    }
-  };
-  const watcher = watch(directory, (_event, name) => {
-    if (name !== FILE) return;
-    clearTimeout(timer);
-    timer = setTimeout(() => void reload(), SETTLE_MS);
+/** Whoever takes the folder away while we run has not meant to take every guard away. */
+async function readPolicies(directory: string, before: Versioned<Policies> | undefined): Promise<Versioned<Policies>> {
+  const folder = path.join(directory, POLICIES);
+  const files = await readPolicyFiles(folder);
+  const value = files === undefined ? UNGUARDED : loadPolicies(files);
+  if (value !== UNGUARDED || before === undefined || before.value === UNGUARDED)
+    return { version: value.version, value };
+  throw new SallyportError("configuration-invalid", `${folder} is gone`, {
+    hint: "To run without policies, start again without the folder.",
   });
+}
+
+/**
+ * Calls what belongs to an entry of the folder when the entry changes, or, where it is a folder, something in it.
+ * @param reloads by the entry's name
+ */
+function watching(
+  directory: string,
+  logger: Logger,
+  reloads: Readonly<Record<string, () => Promise<void>>>,
+): { close: () => void } {
+  const timers = new Map<string, NodeJS.Timeout>();
+  const inner = new Map<string, FSWatcher>();
+  const changed = (entry: string): void => {
+    clearTimeout(timers.get(entry));
+    timers.set(
+      entry,
+      setTimeout(() => {
+        lookInto(entry);
+        void reloads[entry]?.();
+      }, SETTLE_MS),
+    );
+  };
+  /** Another folder may have come in its place: a watcher follows the folder that it began with. */
+  const lookInto = (entry: string): void => {
+    inner.get(entry)?.close();
+    inner.delete(entry);
+    const watcher = watchFolder(path.join(directory, entry), () => changed(entry));
+    if (watcher) inner.set(entry, watcher.on("error", failed));
+  };
+  const failed = (error: Error): void => logger.error({ err: error }, "the configuration cannot be followed");
+  const outer = watch(directory, (_event, name) => {
+    if (name !== null && Object.hasOwn(reloads, name)) changed(name);
+  }).on("error", failed);
+  for (const entry of Object.keys(reloads)) lookInto(entry);
   return {
-    current: () => current,
     close: () => {
-      clearTimeout(timer);
-      watcher.close();
+      for (const timer of timers.values()) clearTimeout(timer);
+      for (const watcher of [outer, ...inner.values()]) watcher.close();
     },
   };
+}
+
+function watchFolder(folder: string, changed: () => void): FSWatcher | undefined {
+  try {
+    return watch(folder, changed);
+  } catch (thrown) {
+    if (systemCode(thrown) === "ENOENT") return undefined;
+    throw thrown;
+  }
 }
