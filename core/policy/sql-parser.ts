@@ -1,0 +1,89 @@
+import { Buffer, isUtf8 } from "node:buffer";
+import type { Node } from "@pgsql/types";
+import createInstance, { type PgQueryInstance } from "libpg-query/wasm/libpg-query.js";
+
+/** A tree takes up to 60 times its text, in the parser's memory and again as objects; 1 MiB takes a quarter of a second. */
+export const MAX_SQL_BYTES = 1024 * 1024;
+/** An instance starts with 256 MiB of address space, of which it touches a few; one that had to grow is not kept. */
+const MAX_INSTANCE_BYTES = 256 * 1024 * 1024;
+
+let current: PgQueryInstance | undefined;
+/** What overflowed its stack is thrown away at once, and loading takes 13 ms: hence a second one that waits. */
+let spare: PgQueryInstance | undefined;
+let loading: Promise<void> | undefined;
+
+/** Must have resolved once, in each thread, before anything is parsed; until then everything counts as unparsable. */
+export async function loadSqlParser(): Promise<void> {
+  if (current !== undefined) return;
+  await load();
+  if (spare === undefined) await load();
+}
+
+async function load(): Promise<void> {
+  loading ??= loadOne().finally(() => {
+    loading = undefined;
+  });
+  await loading;
+}
+
+async function loadOne(): Promise<void> {
+  const instance = await createInstance();
+  if (current === undefined) current = instance;
+  else spare ??= instance;
+}
+
+function replace(): void {
+  current = spare;
+  spare = undefined;
+  // Where it cannot be loaded, nothing parses from here on, and what does not parse is denied.
+  load().catch(() => undefined);
+}
+
+/**
+ * The statements of a simple query, as PostgreSQL 18 reads them; undefined where they cannot be told: too large, a NUL byte (the
+ * parser would stop there, the server would not), nested too deep, a syntax error.
+ * @param text bytes that are no UTF-8 are read a character a byte: where names and strings end is the same
+ */
+export function parseSql(text: string | Buffer): readonly Node[] | undefined {
+  const given = typeof text === "string" ? Buffer.from(text) : text;
+  if (current === undefined || given.length > MAX_SQL_BYTES || given.includes(0)) return undefined;
+  const bytes = isUtf8(given) ? given : Buffer.from(given.toString("latin1"));
+  try {
+    const json = parseToJson(current, bytes);
+    if (current.HEAPU8.length > MAX_INSTANCE_BYTES) replace();
+    return json === undefined ? undefined : statementsOf(JSON.parse(json));
+  } catch {
+    // A stack that overflowed within WebAssembly is not unwound there: the instance is spoilt.
+    replace();
+    return undefined;
+  }
+}
+
+/** PgQueryParseResult is three pointers: the tree as JSON, what went to stderr, the error. */
+function parseToJson(instance: PgQueryInstance, bytes: Buffer): string | undefined {
+  const text = instance._malloc(bytes.length + 1);
+  if (text === 0) throw new Error("out of memory");
+  instance.HEAPU8.set(bytes, text);
+  instance.HEAPU8[text + bytes.length] = 0;
+  const result = instance._wasm_parse_query_raw(text);
+  if (result === 0) throw new Error("out of memory");
+  const { HEAPU8: memory, HEAPU32: words } = instance;
+  const tree = words[result / 4] ?? 0;
+  const error = words[result / 4 + 2] ?? 0;
+  const json =
+    tree === 0 || error !== 0
+      ? undefined
+      : Buffer.from(memory.buffer, tree, memory.indexOf(0, tree) - tree).toString("utf8");
+  instance._free(text);
+  instance._wasm_free_parse_result(result);
+  return json;
+}
+
+function statementsOf(tree: { readonly stmts?: readonly { readonly stmt?: Node }[] }): readonly Node[] | undefined {
+  const statements: Node[] = [];
+  for (const { stmt } of tree.stmts ?? []) {
+    if (stmt === undefined) return undefined;
+    statements.push(stmt);
+  }
+  return statements;
+}
