@@ -4,6 +4,11 @@ import createInstance, { type PgQueryInstance } from "libpg-query/wasm/libpg-que
 
 /** A tree takes up to 60 times its text, in the parser's memory and again as objects; 1 MiB takes a quarter of a second. */
 export const MAX_SQL_BYTES = 1024 * 1024;
+/**
+ * Nothing so short nests deep enough to overflow the parser's stack (8 KiB does not, in a fresh process): up to here a parse is
+ * safe and quick on a thread that others wait for; what is longer belongs on a worker of its own.
+ */
+export const SHORT_SQL_BYTES = 4096;
 /** An instance starts with 256 MiB of address space, of which it touches a few; one that had to grow is not kept. */
 const MAX_INSTANCE_BYTES = 256 * 1024 * 1024;
 
