@@ -34,7 +34,7 @@ export function loadPolicies(files: ReadonlyMap<string, string>): LoadedPolicies
     .update(JSON.stringify([SCHEMA, sorted]))
     .digest("hex");
   const rules = { engine: cedarEngine(policies), byId: new Map(policies.map((policy) => [policy.id, policy])) };
-  const usesClock = policies.some((policy) => policy.usesClock);
+  const usesClock = policies.some(({ attributes }) => attributes.has("hour") || attributes.has("weekday"));
   return { version, ids: policies.map(({ id }) => id), ...judgesOf(rules, usesClock) };
 }
 
