@@ -5,7 +5,6 @@ import { createSecureContext } from "node:tls";
 import { getConnInfo } from "@hono/node-server/conninfo";
 import { type Context, Hono } from "hono";
 import type { Logger } from "pino";
-import { approvalDesk } from "../core/approval/desk.ts";
 import { asSallyportError, SallyportError } from "../core/errors.ts";
 import { authApp } from "../functions/auth/app.ts";
 import type { AuthDeps, OidcConfig } from "../functions/auth/deps.ts";
@@ -15,8 +14,10 @@ import { siteOf } from "../functions/shared/site.ts";
 import { startGateway } from "../gateway-task/gateway.ts";
 import { type Configuration, watchConfiguration } from "../local/configuration.ts";
 import { GROUPS_CLAIM, type Person, startOidcProvider } from "../local/oidc-provider.ts";
+import type { SmtpOptions } from "../local/smtp-mailer.ts";
 import { type LocalState, openLocalState } from "../local/state.ts";
 import { clientHost, inUrl, isHost, isLoopbackHost, type ListenAddress, listenFault, showAddress } from "./address.ts";
+import { composeApprovals } from "./approvals.ts";
 import { canonicalHost } from "./canonical-host.ts";
 import { givenCertificate, ownCertificate, type ServerCertificate } from "./certificates.ts";
 import { listenForHttp } from "./http-server.ts";
@@ -36,7 +37,7 @@ export type IdentityProvider =
 export interface ServeOptions {
   /** Folder of everything that is kept. */
   readonly state: string;
-  /** Folder of `connections.yaml` and `policies/`. */
+  /** Folder of `connections.yaml`, `policies/` and `directory.yaml`. */
   readonly config: string;
   /** The gateway, for PostgreSQL clients. */
   readonly listen: ListenAddress;
@@ -49,6 +50,8 @@ export interface ServeOptions {
   /** Files of PEM, in place of a certificate of our own making. */
   readonly tls: { readonly cert: string; readonly key: string; readonly ca: string } | undefined;
   readonly identity: IdentityProvider;
+  /** The mail server that approvers are told by. Without one their mails are kept, for each of them to read on a page. */
+  readonly mail?: SmtpOptions | undefined;
   readonly logger: Logger;
 }
 
@@ -97,14 +100,8 @@ async function start(options: ServeOptions, closers: Closer[]): Promise<Omit<Run
   closers.push(() => http.close());
   const url = originOf(options, http.port);
   const oidc = await identityProvider(options, url, closers);
-  const desk = approvalDesk({
-    store: state.approvalStore,
-    clock: Date.now,
-    random: randomBytes,
-    link: (id) => `${url}/approvals/${id}`,
-    tell: () => {},
-  });
-  closers.push(() => desk.close());
+  const approvals = await composeApprovals({ options, state, url, key });
+  closers.push(() => approvals.close());
   const task = startGateway(gatewayDeps(options, state, configuration, certificate));
   const gateway = await at(options.listen, "--listen", task);
   closers.push((withinMs) => gateway.close(withinMs));
@@ -221,6 +218,7 @@ function app({ url, state, configuration, key, oidc, gateway, logger }: AppParts
     ...common,
     oidc,
     passes: state.passes,
+    people: state.people,
     connections: () => [...configuration.connections().values()],
     gateway,
     clientAddress,

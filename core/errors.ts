@@ -24,6 +24,7 @@ export const ERRORS = {
   "recording-failed": { sqlstate: "58030", http: 503 },
   "recording-corrupt": { sqlstate: "XX001", http: 500 },
   "store-unavailable": { sqlstate: "58000", http: 503 },
+  "mail-unavailable": { sqlstate: "58000", http: 502 },
   "too-large": { sqlstate: "54000", http: 413 },
   "limit-exceeded": { sqlstate: "54000", http: 429 },
   "handshake-timeout": { sqlstate: "57014", http: 408 },

@@ -11,7 +11,7 @@ import {
   type ApprovalStore,
 } from "../core/ports/approval-store.ts";
 import type { SessionId } from "../core/ports/session-store.ts";
-import { stored } from "./database.ts";
+import { inTransaction, stored } from "./database.ts";
 
 /** What is asked for by a column has one, and an index; the rest is JSON. */
 const SCHEMA = `
@@ -102,17 +102,7 @@ function writing(db: DatabaseSync): Pick<ApprovalStore, "put" | "replace"> {
     for (const group of new Set(consents.map((consent) => consent.group))) addGroup.run(group, requestedAt, id);
   };
   return {
-    put: (approval) =>
-      stored("keep a request", () => {
-        db.exec("BEGIN IMMEDIATE");
-        try {
-          insertAll(approval);
-          db.exec("COMMIT");
-        } catch (thrown) {
-          db.exec("ROLLBACK");
-          throw thrown;
-        }
-      }),
+    put: (approval) => stored("keep a request", () => inTransaction(db, () => insertAll(approval))),
     replace: (next) =>
       stored("change an approval", () => {
         const { id, revision, status, decidedAt } = next;

@@ -26,3 +26,16 @@ export async function stored<T>(what: string, run: () => T): Promise<T> {
     throw asSallyportError(thrown, "store-unavailable", `the store could not ${what}`);
   }
 }
+
+/** All of it or nothing. The work runs without a pause. */
+export function inTransaction<T>(db: DatabaseSync, work: () => T): T {
+  db.exec("BEGIN IMMEDIATE");
+  try {
+    const result = work();
+    db.exec("COMMIT");
+    return result;
+  } catch (thrown) {
+    db.exec("ROLLBACK");
+    throw thrown;
+  }
+}

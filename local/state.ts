@@ -7,6 +7,9 @@ import type { CancelKeys } from "../core/ports/cancel-keys.ts";
 import type { ChunkStore } from "../core/ports/chunk-store.ts";
 import type { LeaseStore } from "../core/ports/lease-store.ts";
 import type { PassStore } from "../core/ports/pass-store.ts";
+import type { Mailer } from "../core/ports/mailer.ts";
+import type { Outbox } from "../core/ports/outbox.ts";
+import type { PeopleStore } from "../core/ports/people-store.ts";
 import type { Secrets } from "../core/ports/secrets.ts";
 import type { SessionStore } from "../core/ports/session-store.ts";
 import type { SignInStore } from "../core/ports/sign-in-store.ts";
@@ -17,7 +20,9 @@ import { fileChunkStore } from "./chunk-store.ts";
 import { openDatabase } from "./database.ts";
 import { makeFolder } from "./files.ts";
 import { sqliteLeaseStore } from "./lease-store.ts";
+import { sqliteOutbox } from "./outbox.ts";
 import { sqlitePassStore } from "./pass-store.ts";
+import { sqlitePeopleStore } from "./people-store.ts";
 import { fileSecrets } from "./secrets.ts";
 import { sqliteSessionStore } from "./session-store.ts";
 import { sqliteSignInStore } from "./sign-in-store.ts";
@@ -29,6 +34,9 @@ export interface LocalState {
   readonly signIns: SignInStore;
   readonly sessions: SessionStore;
   readonly approvalStore: ApprovalStore;
+  readonly people: PeopleStore;
+  /** Where mail is kept when there is no mail server. */
+  readonly outbox: Mailer & Outbox;
   readonly chunks: ChunkStore;
   readonly cancelKeys: CancelKeys;
   readonly leases: LeaseStore;
@@ -57,6 +65,8 @@ export async function openLocalState(directory: string): Promise<LocalState> {
     signIns: sqliteSignInStore(database),
     sessions: sqliteSessionStore(database),
     approvalStore: sqliteApprovalStore(database),
+    people: sqlitePeopleStore(database),
+    outbox: sqliteOutbox(database, Date.now),
     chunks: fileChunkStore(path.join(directory, "recordings")),
     cancelKeys: sqliteCancelKeys(memory),
     leases: sqliteLeaseStore(memory),

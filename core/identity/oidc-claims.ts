@@ -33,10 +33,17 @@ export function principalFromClaims(
   if (!known.success) throw refusal("the identity provider did not say who you are");
   const groups = groupList.safeParse(Object.hasOwn(claims, groupsClaim) ? claims[groupsClaim] : []);
   if (!groups.success) throw refusal(`the claim "${groupsClaim}" of the identity provider is not a list of groups`);
-  const { sub, email, email_verified, preferred_username } = known.data;
-  const unverified = email_verified === false || email_verified === "false";
-  const name = (unverified ? undefined : email) ?? preferred_username ?? sub;
+  const { sub, preferred_username } = known.data;
+  const name = emailFromClaims(claims) ?? preferred_username ?? sub;
   return { kind: "user", id: `${issuer}|${sub}` as PrincipalId, name, groups: [...new Set(groups.data)] };
+}
+
+/** The person's e-mail address, where the token has one and does not say that it is unverified. */
+export function emailFromClaims(claims: Readonly<Record<string, unknown>>): string | undefined {
+  const known = who.safeParse(claims);
+  if (!known.success) return undefined;
+  const { email, email_verified } = known.data;
+  return email_verified === false || email_verified === "false" ? undefined : email;
 }
 
 function refusal(message: string): SallyportError {

@@ -1,6 +1,7 @@
 import type { Context } from "hono";
 import type { Logger } from "pino";
 import type { PassStore } from "../../core/ports/pass-store.ts";
+import type { PeopleStore } from "../../core/ports/people-store.ts";
 import type { SignInStore } from "../../core/ports/sign-in-store.ts";
 import type { AuthenticationDeps } from "../shared/authenticated.ts";
 
@@ -37,6 +38,7 @@ export interface AuthDeps extends AuthenticationDeps {
   readonly oidc: OidcConfig;
   readonly passes: PassStore;
   readonly signIns: SignInStore;
+  readonly people: Pick<PeopleStore, "signedIn">;
   /** As of now: asked at every request. */
   connections(): readonly ConnectionSummary[];
   readonly gateway: GatewayAddress;

@@ -2,7 +2,7 @@ import { createRemoteJWKSet, jwtVerify } from "jose";
 import type { JWTVerifyGetKey } from "jose";
 import * as openid from "openid-client";
 import { SallyportError } from "../../core/errors.ts";
-import { principalFromClaims } from "../../core/identity/oidc-claims.ts";
+import { emailFromClaims, principalFromClaims } from "../../core/identity/oidc-claims.ts";
 import type { Principal } from "../../core/identity/principal.ts";
 import type { Clock } from "../../core/ports/clock.ts";
 import { type Site, isLoopback } from "../shared/site.ts";
@@ -31,7 +31,13 @@ export interface OidcSignIn {
    * @param query the query string of the callback, as it came
    * Throws `sign-in-failed` whenever anything is not exactly as it must be, or `identity-provider-unavailable`.
    */
-  finish(query: string, pending: PendingSignIn): Promise<Principal>;
+  finish(query: string, pending: PendingSignIn): Promise<SignedIn>;
+}
+
+/** Who has signed in; `email` where the provider gave one and does not say that it is unverified. */
+interface SignedIn {
+  readonly principal: Principal;
+  readonly email: string | undefined;
 }
 
 interface Provider {
@@ -67,7 +73,8 @@ export function oidcSignIn(config: OidcConfig, site: Site, clock: Clock): OidcSi
     finish: async (query, pending) => {
       const found = await provider();
       const claims = await redeem(found, new URL(redirectUri + query), pending).catch(refuse);
-      return principalFromClaims(found.issuer, claims, config.groupsClaim);
+      const principal = principalFromClaims(found.issuer, claims, config.groupsClaim);
+      return { principal, email: emailFromClaims(claims) };
     },
   };
 }

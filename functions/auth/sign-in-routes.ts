@@ -5,7 +5,6 @@ import { html } from "hono/html";
 import { z } from "zod";
 import { SallyportError } from "../../core/errors.ts";
 import { SESSION_LIFETIME_MS, issueSessionToken } from "../../core/identity/session-token.ts";
-import type { Principal } from "../../core/identity/principal.ts";
 import type { TokenId } from "../../core/ports/sign-in-store.ts";
 import { SESSION_COOKIE, demandSameOrigin, sessionOf } from "../shared/authenticated.ts";
 import { page } from "../shared/html.ts";
@@ -35,7 +34,9 @@ export function signInRoutes(deps: AuthDeps): Hono {
     })
     .get(CALLBACK_PATH, async (c) => {
       const pending = await takePending(c, deps, site);
-      const principal = await finished(c, deps, oidc, pending);
+      const { principal, email } = await finished(c, deps, oidc, pending);
+      const { id, name, groups } = principal;
+      await deps.people.signedIn({ id, name, email, groups, seenAt: deps.clock() });
       const authority = { issuer: site.origin, key: deps.tokenKey };
       const token = await issueSessionToken(authority, "web", principal, randomUUID() as TokenId, deps.clock());
       setCookie(c, cookieName(site, SESSION_COOKIE), token, cookieOptions(site, SESSION_LIFETIME_MS));
@@ -58,7 +59,12 @@ async function takePending(c: Context, deps: AuthDeps, site: Site): Promise<Pend
   });
 }
 
-async function finished(c: Context, deps: AuthDeps, oidc: OidcSignIn, pending: PendingSignIn): Promise<Principal> {
+async function finished(
+  c: Context,
+  deps: AuthDeps,
+  oidc: OidcSignIn,
+  pending: PendingSignIn,
+): ReturnType<OidcSignIn["finish"]> {
   try {
     return await oidc.finish(new URL(c.req.url).search, pending);
   } catch (thrown) {

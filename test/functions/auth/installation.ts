@@ -15,6 +15,7 @@ import { openDatabase } from "../../../local/database.ts";
 import { DEMO_PEOPLE } from "../../../local/demo-people.ts";
 import { GROUPS_CLAIM, type RunningOidcProvider, startOidcProvider } from "../../../local/oidc-provider.ts";
 import { sqlitePassStore } from "../../../local/pass-store.ts";
+import { sqlitePeopleStore } from "../../../local/people-store.ts";
 import { sqliteSignInStore } from "../../../local/sign-in-store.ts";
 
 export const CLIENT = { id: "sallyport", secret: "s3cret:with%special&characters" };
@@ -49,6 +50,7 @@ export function depsInMemory(over: Partial<AuthDeps> & Pick<AuthDeps, "baseUrl">
     tokenKey: randomBytes(32),
     passes: sqlitePassStore(db),
     signIns: sqliteSignInStore(db),
+    people: sqlitePeopleStore(db),
     connections: () => CONNECTIONS,
     gateway: { host: "gateway.example", port: 5432, caPem: CA_PEM },
     clock: () => Date.now() + ahead,

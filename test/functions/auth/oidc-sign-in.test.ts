@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Hono } from "hono";
 import { authApp } from "../../../functions/auth/app.ts";
 import type { AuthDeps } from "../../../functions/auth/deps.ts";
+import type { KnownPerson } from "../../../core/ports/people-store.ts";
 import { type FakeProvider, startFakeProvider } from "./fake-provider.ts";
 import { CLIENT, type DepsInMemory, depsInMemory } from "./installation.ts";
 
@@ -63,6 +64,25 @@ async function expectRefused(response: Response): Promise<void> {
   expect(await response.json()).toMatchObject({ code: "sign-in-failed" });
   expect(sessionCookie(response)).toBe("");
 }
+
+describe("who has signed in", () => {
+  test.each([
+    [{ email: "ana@shop.example", email_verified: true }, "ana@shop.example"],
+    [{ email: "ana@shop.example" }, "ana@shop.example"],
+    [{ email: "bob@shop.example", email_verified: false, preferred_username: "bob@shop.example" }, undefined],
+    [{}, undefined],
+  ])(
+    "is remembered with their groups, and with an address unless it is said to be unverified: %j",
+    async (claims, email) => {
+      const people: KnownPerson[] = [];
+      app = authApp({ ...deps, people: { signedIn: async (one) => void people.push(one) } });
+      provider.claims = { ...claims, groups: ["approvers"] };
+      expect((await comeBack(await start())).status).toBe(303);
+      expect(people).toMatchObject([{ email, groups: ["approvers"] }]);
+      expect(people[0]?.id).toMatch(`${provider.issuer}|`);
+    },
+  );
+});
 
 describe("signing in by OIDC", () => {
   test("sends the browser away with a fresh state, nonce and S256 challenge, and with its cookie only", async () => {
