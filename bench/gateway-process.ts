@@ -7,6 +7,8 @@ import { pino } from "pino";
 import { parseConnections } from "../core/config/connections.ts";
 import { mintPass } from "../core/identity/pass.ts";
 import type { PrincipalId } from "../core/identity/principal.ts";
+import { approvalDesk } from "../core/approval/desk.ts";
+import { UNGUARDED } from "../core/policy/unguarded.ts";
 import { startGateway } from "../gateway-task/gateway.ts";
 import { openLocalState } from "../local/state.ts";
 
@@ -45,6 +47,14 @@ const gateway = await startGateway({
   ...state,
   task: `bench-${process.pid}`,
   connections: () => connections,
+  policies: () => UNGUARDED,
+  approvals: approvalDesk({
+    store: state.approvalStore,
+    clock: Date.now,
+    random: randomBytes,
+    link: (id) => id,
+    tell: () => {},
+  }),
   clock: Date.now,
   logger: pino({ level: process.env["LOG_LEVEL"] ?? "warn" }, pino.destination(path.join(directory, "gateway.log"))),
   postgres: {

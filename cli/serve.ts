@@ -6,6 +6,7 @@ import { getConnInfo } from "@hono/node-server/conninfo";
 import { type Context, Hono } from "hono";
 import type { Logger } from "pino";
 import { asSallyportError, SallyportError } from "../core/errors.ts";
+import type { ApprovalDesk } from "../core/ports/approval-desk.ts";
 import { authApp } from "../functions/auth/app.ts";
 import type { AuthDeps, OidcConfig } from "../functions/auth/deps.ts";
 import { replayApp } from "../functions/replay/app.ts";
@@ -102,7 +103,7 @@ async function start(options: ServeOptions, closers: Closer[]): Promise<Omit<Run
   const oidc = await identityProvider(options, url, closers);
   const approvals = await composeApprovals({ options, state, url, key });
   closers.push(() => approvals.close());
-  const task = startGateway(gatewayDeps(options, state, configuration, certificate));
+  const task = startGateway(gatewayDeps(options, state, configuration, approvals.desk, certificate));
   const gateway = await at(options.listen, "--listen", task);
   closers.push((withinMs) => gateway.close(withinMs));
   const reached = {
@@ -190,12 +191,15 @@ function gatewayDeps(
   { listen, logger }: ServeOptions,
   state: LocalState,
   configuration: Configuration,
+  approvals: ApprovalDesk,
   { cert, key }: ServerCertificate,
 ): Parameters<typeof startGateway>[0] {
   return {
     ...state,
     task: `${hostname()}-${process.pid}-${randomBytes(4).toString("hex")}`,
     connections: configuration.connections,
+    policies: configuration.policies,
+    approvals,
     clock: Date.now,
     logger,
     postgres: { listen, tls: createSecureContext({ cert, key }), plaintextOnLoopback: false },

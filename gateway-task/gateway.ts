@@ -1,12 +1,18 @@
 import type { Logger } from "pino";
 import { SallyportError } from "../core/errors.ts";
 import type { Connections } from "../core/config/connections.ts";
+import { loadSqlParser } from "../core/policy/sql-parser.ts";
+import { statementFacts } from "../core/policy/statement-facts.ts";
+import type { Policies } from "../core/policy/verdict.ts";
+import type { ApprovalDesk } from "../core/ports/approval-desk.ts";
 import type { CancelKeys } from "../core/ports/cancel-keys.ts";
 import type { Clock } from "../core/ports/clock.ts";
 import type { LeaseStore } from "../core/ports/lease-store.ts";
 import type { PassStore } from "../core/ports/pass-store.ts";
 import type { Secrets } from "../core/ports/secrets.ts";
+import { newHeldLimits } from "./consent.ts";
 import { watchSessions } from "./live-sessions.ts";
+import { newFactsReader } from "./postgres/facts-reader.ts";
 import { listenForPostgres, type PostgresListenerDeps } from "./postgres/listener.ts";
 import { startRecorder } from "./recorder/recorder.ts";
 import type { EvidenceStores } from "./recorder/closing.ts";
@@ -19,6 +25,8 @@ export interface GatewayDeps extends EvidenceStores {
   /** A name of this process's own, different at every start. */
   readonly task: string;
   readonly connections: () => Connections;
+  readonly policies: () => Policies;
+  readonly approvals: ApprovalDesk;
   readonly passes: PassStore;
   readonly cancelKeys: CancelKeys;
   readonly leases: LeaseStore;
@@ -39,11 +47,14 @@ export interface Gateway {
 
 /** Starts a gateway task: recorder first, so that nothing can connect before it could be recorded. */
 export async function startGateway(deps: GatewayDeps): Promise<Gateway> {
+  await loadSqlParser();
   const recorder = await startRecorder(deps);
   const live = watchSessions(deps.passes, deps.clock, deps.logger);
   recorder.onFailure((error) => live.endAll("recording-failed", error));
   const failed = new Promise<SallyportError>((done) => recorder.onFailure(done));
-  const listening = listenForPostgres({ ...deps, ...deps.postgres, recorder, live });
+  const facts = newFactsReader(statementFacts);
+  const guard = { facts, held: newHeldLimits() };
+  const listening = listenForPostgres({ ...deps, ...deps.postgres, ...guard, recorder, live });
   const listener = await listening.catch(async (error: unknown) => {
     live.close();
     await recorder.close(SESSIONS_END_MS);
@@ -62,6 +73,7 @@ export async function startGateway(deps: GatewayDeps): Promise<Gateway> {
       const started = performance.now();
       const until = started + Math.min(SESSIONS_END_MS, withinMs);
       while (live.size > 0 && performance.now() < until) await new Promise((done) => setTimeout(done, 20));
+      facts.close();
       await recorder.close(Math.max(0, withinMs - (performance.now() - started)));
     },
   };

@@ -17,6 +17,8 @@ export interface LiveSession {
   readonly id: SessionId;
   readonly pass: PassId;
   end(reason: CloseReason, error: SallyportError): void;
+  /** Its client asks that what it runs be cancelled: answers whether that was held here, and never at the target. */
+  cancel(): boolean;
   /** Adds to its recording what its own connection does not say. */
   record(event: SessionEvent): void;
 }

@@ -10,12 +10,13 @@ export interface Finding {
 
 const RANK = { allow: 0, hold: 1, block: 2 } as const;
 
-/** Several as one: block before hold before allow. Holds need all of their consents. Nothing at all is allowed: it does nothing. */
+/** Several as one: block before hold before allow. Holds need all of their consents. */
 export function strictest(findings: readonly Finding[]): Finding {
   const rank = Math.max(...findings.map(({ kind }) => RANK[kind]));
   const decisive = findings.filter(({ kind }) => RANK[kind] === rank);
   const [first] = decisive;
-  if (first === undefined) return { kind: "allow", policies: [], reasons: [], consents: [] };
+  // What asks for nothing is permitted by nothing.
+  if (first === undefined) return { kind: "block", policies: [], reasons: ["nothing was asked for"], consents: [] };
   if (decisive.length === 1) return first;
   return {
     kind: first.kind,

@@ -30,7 +30,8 @@ const statement = z.object({
   /** Microseconds since the session's start: when it was asked, and how long until its last reply. */
   askedAt: z.number(),
   duration: z.number().optional(),
-  outcome: z.enum(["completed", "failed", "suspended", "skipped", "unknown"]),
+  /** `refused`: it never reached the target; the verdict event before it says why. */
+  outcome: z.enum(["completed", "failed", "suspended", "skipped", "unknown", "refused"]),
   /** DataRow messages sent to the client, or rows copied. */
   rows: z.number().int(),
   tag: z.string().optional(),
@@ -67,6 +68,30 @@ const notification = z.object({
   payload: z.string(),
 });
 const cancelRequested = z.object({ type: z.literal("cancel-requested"), from: z.string() });
+/** What policy said of something that it did not simply allow. It stands before what it is about. */
+const verdict = z.object({
+  type: z.literal("verdict"),
+  about: z.enum(["statement", "connect"]),
+  kind: z.enum(["block", "hold"]),
+  /** Ids of those that decided, of the set that `policyVersion` names. */
+  policies: z.array(z.string()),
+  policyVersion: z.string(),
+  reason: z.string(),
+  /** Of what was held: SHA-256 of its bytes, what its approvers were shown, and whose consent it takes. */
+  approval: z.string().optional(),
+  digest: z.string().optional(),
+  shown: z.string().optional(),
+  consents: z.array(z.object({ group: z.string(), count: z.number().int() })).optional(),
+  expiresAt: z.number().optional(),
+});
+/** What became of something that was held. Where it was granted, it goes on right behind this. */
+const approval = z.object({
+  type: z.literal("approval"),
+  approval: z.string(),
+  outcome: z.enum(["granted", "denied", "expired", "cancelled"]),
+  by: z.array(z.object({ id: z.string(), name: z.string(), words: z.string() })),
+  digest: z.string(),
+});
 /** Frames that a dead gateway had not yet written: their contents are lost, their number is known. */
 const gap = z.object({ type: z.literal("gap"), frames: z.number().int(), message: z.string() });
 const sessionClosed = z.object({
@@ -83,6 +108,8 @@ export const sessionEvent = z.discriminatedUnion("type", [
   error,
   notification,
   cancelRequested,
+  verdict,
+  approval,
   gap,
   sessionClosed,
 ]);
@@ -91,4 +118,6 @@ export type SessionEvent = z.infer<typeof sessionEvent>;
 export type StatementEvent = z.infer<typeof statement>;
 export type SessionOpenedEvent = z.infer<typeof sessionOpened>;
 export type ColumnDescription = z.infer<typeof column>;
+export type VerdictEvent = z.infer<typeof verdict>;
+export type ApprovalEvent = z.infer<typeof approval>;
 export type BoundParameter = z.infer<typeof parameter>;

@@ -16,7 +16,7 @@ export const FRAME_HEADER_BYTES = 16;
 export const MAX_FRAME_PAYLOAD = 1 << 20;
 
 export const FRAME_KIND = {
-  /** Bytes from the client, as forwarded to the target. */
+  /** Bytes from the client, as forwarded to the target unless a flag says otherwise. */
   input: 1,
   /** Bytes to the client, as it saw them. */
   output: 2,
@@ -27,6 +27,8 @@ export type FrameKind = (typeof FRAME_KIND)[keyof typeof FRAME_KIND];
 
 /** Flag: secrets in the payload were replaced before it was stored; the target received other bytes. */
 export const FLAG_REDACTED = 1;
+/** Flag: this was asked and refused; the target received a statement in its place that fails. */
+export const FLAG_WITHHELD = 2;
 
 export interface Frame {
   readonly kind: FrameKind;

@@ -1,5 +1,12 @@
 import { SallyportError } from "../errors.ts";
-import type { BoundParameter, SessionEvent, SessionOpenedEvent, StatementEvent } from "./events.ts";
+import type {
+  ApprovalEvent,
+  BoundParameter,
+  SessionEvent,
+  SessionOpenedEvent,
+  StatementEvent,
+  VerdictEvent,
+} from "./events.ts";
 import type { RecordedEvent } from "./reader.ts";
 import { type ResultTable, tableLines } from "./table.ts";
 import { typeName } from "./type-names.ts";
@@ -59,6 +66,10 @@ export function eventLines(event: SessionEvent, micros: number): string[] {
       return said(`${at}  notification`, `${event.channel} (from process ${event.processId}): ${event.payload}`);
     case "cancel-requested":
       return said(`${at}  cancel requested`, `from ${event.from}`);
+    case "verdict":
+      return verdictLines(event, at);
+    case "approval":
+      return approvalLines(event, at);
     case "gap":
       return said(`!! ${at}  ${event.frames} frames are missing`, event.message);
     case "session-closed":
@@ -71,6 +82,20 @@ export function eventLines(event: SessionEvent, micros: number): string[] {
 function said(ours: string, theirs: string): string[] {
   const [first = "", ...rest] = visibleLines(theirs);
   return ["", `${ours}  ${first}`.trimEnd(), ...rest.map((line) => INDENT + line)];
+}
+
+function verdictLines(event: VerdictEvent, at: string): string[] {
+  const what = event.kind === "block" ? "blocked" : "held for consent";
+  const policies = `by ${event.policies.map(visible).join(", ") || "no policy that permits it"}`;
+  const consents = (event.consents ?? []).map(({ group, count }) => `${count} of ${visible(group)}`).join(" and ");
+  const lines = said(`${at}  ${event.about} ${what} ${policies}`, event.reason);
+  if (consents !== "") lines.push(`${INDENT}asked of ${consents}, request ${visible(event.approval ?? "?")}`);
+  return lines;
+}
+
+function approvalLines(event: ApprovalEvent, at: string): string[] {
+  const voices = event.by.map(({ name, id, words }) => `${name} (${id})${words === "" ? "" : `: ${words}`}`);
+  return said(`${at}  request ${visible(event.approval)} ${event.outcome}`, voices.join("\n"));
 }
 
 function openedLines(event: SessionOpenedEvent): string[] {
@@ -130,6 +155,9 @@ export function formatOutcome(event: StatementEvent): string {
       break;
     case "suspended":
       parts.push("suspended: the client asked for part of the rows");
+      break;
+    case "refused":
+      parts.push(`refused, ${event.sqlstate ?? "error"}: ${event.message ?? ""}`);
       break;
     case "skipped":
       parts.push("skipped: a statement before it had failed");

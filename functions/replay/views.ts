@@ -1,5 +1,5 @@
 import type { SessionRow } from "../../core/ports/session-store.ts";
-import { type Frame, FLAG_REDACTED, FRAME_KIND } from "../../core/recording/frame.ts";
+import { type Frame, FLAG_REDACTED, FLAG_WITHHELD, FRAME_KIND } from "../../core/recording/frame.ts";
 import { formatInstant } from "../../core/recording/transcript.ts";
 import type { Numbered } from "./recordings.ts";
 
@@ -52,12 +52,17 @@ export interface FrameView {
   readonly kind: keyof typeof FRAME_KIND;
   readonly micros: number;
   readonly channel: number;
-  readonly flags: readonly "redacted"[];
+  readonly flags: readonly ("redacted" | "withheld")[];
   /** base64 (RFC 4648 §4). */
   readonly payload: string;
 }
 
 const KIND_NAMES = { [FRAME_KIND.input]: "input", [FRAME_KIND.output]: "output", [FRAME_KIND.event]: "event" } as const;
+
+const FLAGS = [
+  [FLAG_REDACTED, "redacted"],
+  [FLAG_WITHHELD, "withheld"],
+] as const;
 
 export function frameView({ number, item }: Numbered<Frame>): FrameView {
   const { kind, micros, channel, flags, payload } = item;
@@ -66,7 +71,7 @@ export function frameView({ number, item }: Numbered<Frame>): FrameView {
     kind: KIND_NAMES[kind],
     micros,
     channel,
-    flags: (flags & FLAG_REDACTED) === 0 ? [] : ["redacted"],
+    flags: FLAGS.filter(([bit]) => (flags & bit) !== 0).map(([, name]) => name),
     payload: payload.toString("base64"),
   };
 }

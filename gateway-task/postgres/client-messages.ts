@@ -1,5 +1,5 @@
 import type { Conversation } from "./conversation.ts";
-import { FLAG_REDACTED } from "../../core/recording/frame.ts";
+import { FLAG_REDACTED, FLAG_WITHHELD } from "../../core/recording/frame.ts";
 import { BindCompactor } from "./bind-compactor.ts";
 import { readingPlan, type BodySink, type MessageHandler, type ReadMessage } from "./message-reader.ts";
 import { boundNames } from "./parameters.ts";
@@ -72,6 +72,7 @@ export class ClientMessages implements MessageHandler {
       case "F":
         return this.#conversation.call(
           `function ${message.end - message.start === 4 ? message.bytes.readUInt32BE(message.start) : "?"}`,
+          (message.flags & FLAG_WITHHELD) !== 0,
           micros,
         );
       case "c":
@@ -101,7 +102,9 @@ export class ClientMessages implements MessageHandler {
     // The piece is its owner's again when this call ends; what was compacted is ours.
     const body = compacted ? bytes : Buffer.allocUnsafe(end - start);
     if (!compacted) bytes.copy(body, 0, start, end);
-    this.#conversation.setUp({ kind: "bind", portal, statement, bound: { body, compacted }, askedAt: micros }, micros);
+    const withheld = (message.flags & FLAG_WITHHELD) !== 0;
+    const taken = { portal, statement, bound: { body, compacted }, withheld };
+    this.#conversation.setUp({ kind: "bind", ...taken, askedAt: micros }, micros);
   }
 
   #parse(message: ReadMessage): void {
@@ -132,10 +135,11 @@ function nameAt({ bytes, end }: ReadMessage, start: number): string {
 function askedText({ bytes, end, flags }: ReadMessage, start: number, whole: number): AskedText {
   const textEnd = stringEnd(bytes, start, end);
   const flagged = (flags & FLAG_REDACTED) !== 0;
+  const withheld = (flags & FLAG_WITHHELD) !== 0;
   if (textEnd < end && textEnd - start <= MAX_TEXT_BYTES) {
     const text = wireText(bytes, start, textEnd);
-    return { text, bytes: undefined, redacted: flagged && text.includes(REDACTED) };
+    return { text, bytes: undefined, redacted: flagged && text.includes(REDACTED), withheld };
   }
   const text = cutWireText(bytes, start, Math.min(textEnd, start + MAX_TEXT_BYTES));
-  return { text, bytes: textEnd < end ? textEnd - start : whole, redacted: flagged };
+  return { text, bytes: textEnd < end ? textEnd - start : whole, redacted: flagged, withheld };
 }

@@ -63,8 +63,8 @@ export class Conversation {
     if (!this.#outstanding.add({ kind: "execute", portal, run }, micros)) this.#sayTooMany(micros);
   }
 
-  call(text: string, micros: number): void {
-    const run = this.#newRun("function-call", { ...NO_TEXT, text }, micros);
+  call(text: string, withheld: boolean, micros: number): void {
+    const run = this.#newRun("function-call", { ...NO_TEXT, text, withheld }, micros);
     if (!this.#outstanding.add({ kind: "call", run }, micros)) this.#sayTooMany(micros);
   }
 

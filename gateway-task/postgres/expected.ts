@@ -10,6 +10,7 @@ export type Expected =
       readonly portal: string;
       readonly statement: string;
       readonly bound: BoundArguments | undefined;
+      readonly withheld: boolean;
       readonly askedAt: number;
     }
   | { readonly kind: "describe-statement" | "describe-portal"; readonly name: string; readonly askedAt: number }
@@ -29,7 +30,7 @@ export type Setup = Exclude<Expected, { kind: "execute" | "query" | "call" | "sy
 export function suppose(expected: Expected, names: Names): void {
   if (expected.kind === "parse") names.parse(expected.statement);
   else if (expected.kind === "bind")
-    names.bind(newPortal(expected.portal, names.statement(expected.statement), expected.bound));
+    names.bind(newPortal(expected.portal, names.statement(expected.statement), expected.bound, expected.withheld));
 }
 
 /** Bytes that it holds on to. */

@@ -20,7 +20,7 @@ export function countedTags(tags: string): Uint8Array {
 }
 
 /** What takes a message's place, on its way and in the record. */
-interface Replacement {
+export interface Replacement {
   readonly forward: Buffer;
   readonly recorded: Buffer;
 }

@@ -8,13 +8,14 @@ import type { CloseReason } from "../../core/ports/session-store.ts";
 import { overwritePasses, redactPasses } from "../../core/identity/pass.ts";
 import { openChannel } from "../channel.ts";
 import type { LiveSession } from "../live-sessions.ts";
-import { type ConnectTarget, openSession, type Login, type OpenSession, type SessionDeps } from "../session.ts";
+import { openSession, type Login, type OpenSession, type SessionDeps } from "../session.ts";
 import { newSourceLimits } from "../source-limits.ts";
-import { unlessAborted } from "../within.ts";
 import { AUTHENTICATION_OK, backendKeyData, farewell } from "./answers.ts";
 import { cancelAtTarget } from "./cancel.ts";
 import { askForPass, greet } from "./handshake.ts";
-import { Relay } from "./relay.ts";
+import type { GuardDeps } from "./guarded-input.ts";
+import { demandReadable, demandReadableGreeting } from "./readable-text.ts";
+import { isGuarded, Relay } from "./relay.ts";
 import type { StartupMessage } from "./startup.ts";
 import { openTarget, type TargetSocket } from "./target.ts";
 import { logInToTarget, type LoggedIn } from "./target-login.ts";
@@ -36,7 +37,7 @@ const CUT_SHORT: ReadonlySet<CloseReason> = new Set([
   "shutting-down",
 ]);
 
-export interface PostgresListenerDeps extends SessionDeps {
+export interface PostgresListenerDeps extends SessionDeps, GuardDeps {
   readonly cancelKeys: CancelKeys;
   readonly listen: { readonly host: string; readonly port: number };
   readonly tls: SecureContext | undefined;
@@ -53,6 +54,8 @@ export interface PostgresListener {
 interface Target {
   readonly socket: TargetSocket;
   readonly greeting: LoggedIn;
+  /** There were policies then, and what it says of itself lets statements be judged. */
+  readonly guarded: boolean;
 }
 
 /** Listens for PostgreSQL clients. Each connection is its own task, with its own deadline; none can hold up another. */
@@ -111,10 +114,10 @@ async function accept(
     }
     const pass = await askForPass(socket, packet, deadline.signal);
     const login = readLogin(packet, pass, client);
-    const target: ConnectTarget<Target> = (opened, credentials) =>
-      connect(opened, credentials, login.settings, deadline.signal);
-    const session = await openSession(deps, login, target, deadline.signal);
-    await relay(session, socket, packet.minor, deps, deadline.signal);
+    const session = await openSession(deps, login, (opened, credentials) =>
+      connect(opened, credentials, login.settings, isGuarded(deps), deadline.signal),
+    );
+    await relay(session, socket, packet.minor, deps);
     return true;
   } catch (thrown) {
     const error = asSallyportError(thrown, "internal", "the gateway failed");
@@ -157,13 +160,15 @@ async function connect(
   { connection, database }: { connection: OpenSession<Target>["connection"]; database: string },
   credentials: { user: string; password: string | undefined },
   settings: ReadonlyMap<string, string>,
+  guarded: boolean,
   signal: AbortSignal,
 ): Promise<Target> {
+  if (guarded) demandReadable(settings);
   const socket = await openTarget(connection.target, signal);
   try {
     const greeting = await logInToTarget(socket, credentials, database, settings, signal);
-    signal.throwIfAborted(); // from here on nobody would close it
-    return { socket, greeting };
+    if (guarded) demandReadableGreeting(greeting.greeting);
+    return { socket, greeting, guarded };
   } catch (error) {
     socket.socket.destroy();
     throw error;
@@ -176,7 +181,6 @@ async function relay(
   socket: net.Socket,
   minor: number,
   deps: PostgresListenerDeps,
-  signal: AbortSignal,
 ): Promise<void> {
   const { greeting, processId, cancelSecret, ready } = target.greeting;
   const secret = randomBytes(minor >= 2 ? 32 : 4);
@@ -184,10 +188,20 @@ async function relay(
     id: recorder.session,
     pass: pass.id,
     end: (reason, error) => relayed.end(reason, error),
+    cancel: () => relayed.cancel(),
     record: (event) => relayed.record(event),
   };
+  const { name, environment } = connection;
+  const asker = {
+    session: recorder.session,
+    requester: pass.principal,
+    connection: name,
+    environment,
+    client: login.client,
+  };
+  const guard = { deps, asker, guarded: target.guarded };
   const key = { session: recorder.session, connection: connection.name, processId, secret: cancelSecret };
-  const relayed = new Relay(recorder, openChannel(socket), openChannel(target.socket.socket), (reason, error) => {
+  const ended = (reason: CloseReason, error: SallyportError | undefined): void => {
     deps.live.remove(live);
     deps.recorder.seal(recorder, reason, error?.message);
     const about = { client: login.client, session: recorder.session, reason, code: error?.code };
@@ -196,9 +210,10 @@ async function relay(
     deps.cancelKeys.remove(recorder.session).catch((cause: unknown) => {
       deps.logger.warn({ err: cause, session: recorder.session }, "a cancel key could not be removed");
     });
-  });
+  };
+  const relayed = new Relay(recorder, openChannel(socket), openChannel(target.socket.socket), ended, guard);
   try {
-    await unlessAborted(signal, deps.cancelKeys.put(processId, secret, key));
+    await deps.cancelKeys.put(processId, secret, key);
     deps.live.add(live);
     const hello = (cancelKey: Buffer): Buffer =>
       Buffer.concat([AUTHENTICATION_OK, greeting, backendKeyData(processId, cancelKey), ready]);
@@ -235,7 +250,9 @@ async function cancel(
     deps.logger.warn({ client }, "a cancel request bears no key that is known");
     return;
   }
-  deps.live.get(target.session)?.record({ type: "cancel-requested", from: client });
+  const session = deps.live.get(target.session);
+  session?.record({ type: "cancel-requested", from: client });
+  if (session?.cancel()) return;
   try {
     await cancelAtTarget(connection, target, signal);
   } catch (error) {

@@ -19,6 +19,8 @@ export interface AskedText {
   /** Bytes on the wire, where `text` was cut; else undefined. */
   readonly bytes: number | undefined;
   readonly redacted: boolean;
+  /** It never reached the target. */
+  readonly withheld?: boolean;
   /** What stands for it in every event of it but the first; undefined before that one. */
   again?: AskedText;
 }
@@ -45,6 +47,8 @@ export interface Portal {
   readonly name: string;
   readonly statement: PreparedStatement;
   readonly bound: BoundArguments | undefined;
+  /** Its Bind never reached the target. */
+  readonly withheld: boolean;
   /** Where the last RowDescription of this portal stands in the output, until its rows follow: [from, to). */
   describedFrom: number;
   describedTo: number;
@@ -62,8 +66,9 @@ export function newPortal(
   name: string,
   statement: PreparedStatement | undefined,
   bound: BoundArguments | undefined,
+  withheld = false,
 ): Portal {
-  return { name, statement: statement ?? unknownStatement(""), bound, describedFrom: -1, describedTo: -1 };
+  return { name, statement: statement ?? unknownStatement(""), bound, withheld, describedFrom: -1, describedTo: -1 };
 }
 
 /** What the names of a session stand for, as far as the server has confirmed it. */

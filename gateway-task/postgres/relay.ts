@@ -1,11 +1,14 @@
 import { asSallyportError, SallyportError } from "../../core/errors.ts";
+import { UNGUARDED } from "../../core/policy/unguarded.ts";
 import type { CloseReason } from "../../core/ports/session-store.ts";
 import type { SessionEvent } from "../../core/recording/events.ts";
 import type { Channel } from "../channel.ts";
 import type { Permit, Side } from "../recorder/permit.ts";
 import type { SessionRecorder } from "../recorder/session-recorder.ts";
 import { farewell } from "./answers.ts";
-import { countedTags, MessageFramer, RULE, rulesOf, type Rules } from "./framer.ts";
+import type { Asker } from "../consent.ts";
+import { countedTags, MessageFramer, type Replacement, RULE, rulesOf, type Rules } from "./framer.ts";
+import { type GuardDeps, GuardedInput, type GuardedSession } from "./guarded-input.ts";
 import { BACKEND, FRONTEND } from "./messages.ts";
 import { redactErrorReply, redactMessage } from "./redact.ts";
 
@@ -20,12 +23,25 @@ const BACKEND_RULES = rulesOf(BACKEND);
 const BACKEND_RULES_REDACTING: Rules = BACKEND_RULES.slice();
 BACKEND_RULES_REDACTING["E".charCodeAt(0)] = RULE.whole;
 BACKEND_RULES_REDACTING["N".charCodeAt(0)] = RULE.whole;
+/** Of a guarded session, any error may be one that answers what was refused. */
+const BACKEND_RULES_GUARDED: Rules = BACKEND_RULES.slice();
+BACKEND_RULES_GUARDED["E".charCodeAt(0)] = RULE.whole;
 
 /** Messages that ReadyForQuery answers. */
 const ASKING = countedTags("QSF");
 const READY = countedTags("Z");
+const READY_FOR_QUERY = "Z".charCodeAt(0);
+const IDLE = "I".charCodeAt(0);
 const TERMINATE = "X".charCodeAt(0);
 const ERROR_RESPONSE = "E".charCodeAt(0);
+
+/** What judges a session's statements, and for whom. */
+interface Guard {
+  readonly deps: GuardDeps;
+  readonly asker: Asker;
+  /** Whether there were policies when it was opened. Where they come later, a session without them ends. */
+  readonly guarded: boolean;
+}
 
 /**
  * The life of a session after its log-in: every chunk of either direction is framed, recorded, and only then, with the
@@ -38,6 +54,15 @@ export class Relay {
   readonly #fromClient: MessageFramer;
   readonly #fromTarget: MessageFramer;
   readonly #ended: (reason: CloseReason, error: SallyportError | undefined) => void;
+  readonly #guard: Guard | undefined;
+  readonly #guarded: GuardedInput | undefined;
+  readonly #usualRules: Rules;
+  /** What the last ReadyForQuery said of the transaction. */
+  #status = IDLE;
+  /** Messages of ours that the client is to get when the target's next message ends; and whether some are on their way. */
+  #notices: Buffer[] = [];
+  #telling: Promise<void> | undefined;
+  #showing = false;
   #hideUntil = 0;
   /** The last error that the target sent says that it closes (§54.8, field V). */
   #fatal = false;
@@ -46,19 +71,48 @@ export class Relay {
   /** What the client has been sent ends with a whole message. */
   #shownWhole = true;
 
-  /** @param ended called once, when both sides are closed or closing */
+  /**
+   * @param ended called once, when both sides are closed or closing
+   * @param guard what judges each statement, where there are policies
+   */
   constructor(
     recorder: SessionRecorder,
     client: Channel<"client">,
     target: Channel<"target">,
     ended: (reason: CloseReason, error: SallyportError | undefined) => void,
+    guard?: Guard,
   ) {
+    this.#guard = guard;
     this.#recorder = recorder;
     this.#client = client;
     this.#target = target;
     this.#ended = ended;
-    this.#fromClient = new MessageFramer(FRONTEND_RULES, ASKING, MAX_STATEMENT_BYTES, (message) => this.#hide(message));
-    this.#fromTarget = new MessageFramer(BACKEND_RULES, READY, MAX_ERROR_BYTES, redactErrorReply);
+    this.#guarded = guard?.guarded
+      ? new GuardedInput(guard.deps, guard.asker, ASKING, MAX_STATEMENT_BYTES, this.#session())
+      : undefined;
+    this.#fromClient =
+      this.#guarded?.framer ??
+      new MessageFramer(FRONTEND_RULES, ASKING, MAX_STATEMENT_BYTES, (message) => this.#hide(message));
+    this.#usualRules = this.#guarded ? BACKEND_RULES_GUARDED : BACKEND_RULES;
+    this.#fromTarget = new MessageFramer(this.#usualRules, READY, MAX_ERROR_BYTES, (message) => this.#answer(message));
+  }
+
+  #session(): GuardedSession {
+    return {
+      forward: (bytes, recorded) => this.#pass(bytes, recorded),
+      withhold: (asked, substitute, recorded) => {
+        if (this.#closing) return true;
+        return this.#send(this.#recorder.withheld(asked, substitute, recorded));
+      },
+      redact: (message) => this.#hide(message),
+      record: (event) => this.#recorder.event(event),
+      tell: (notice) => {
+        this.#notices.push(notice);
+        this.#tell();
+      },
+      inTransaction: () => this.#status !== IDLE,
+      fail: (error) => this.fail(error),
+    };
   }
 
   /** Sends the client what it gets at its log-in, and starts to relay. */
@@ -85,6 +139,11 @@ export class Relay {
     this.#close(reason, error);
   }
 
+  /** A cancel request of its client's: answers whether it was for something that is held here. */
+  cancel(): boolean {
+    return this.#guarded?.cancel() ?? false;
+  }
+
   /** Adds an event to the recording; a session that cannot be recorded ends. */
   record(event: SessionEvent): void {
     if (this.#closing) return;
@@ -104,12 +163,21 @@ export class Relay {
   /** Client → target. */
   #ask(bytes: Buffer): boolean | Promise<void> {
     if (this.#closing) return true;
+    if (this.#guarded !== undefined) return this.#guarded.consume(bytes);
+    if (this.#guard !== undefined && isGuarded(this.#guard.deps)) throw laterGuarded();
     const framer = this.#fromClient;
     framer.push(bytes);
-    const { forward, recorded } = framer;
-    if (forward.length === 0) return true;
+    return this.#pass(framer.forward, framer.recorded);
+  }
+
+  #pass(forward: Buffer, recorded: Buffer): boolean | Promise<void> {
+    if (forward.length === 0 || this.#closing) return true;
+    const framer = this.#fromClient;
     this.#terminated = framer.lastTag === TERMINATE && framer.atBoundary;
-    const permit = this.#recorder.input(forward, recorded);
+    return this.#send(this.#recorder.input(forward, recorded));
+  }
+
+  #send(permit: Permit<"target"> | Promise<Permit<"target">>): boolean | Promise<void> {
     if (permit instanceof Promise) return this.#sendLater(permit, this.#target);
     return this.#target.send(permit) ?? this.#target.isIdle;
   }
@@ -118,18 +186,43 @@ export class Relay {
   #show(bytes: Buffer): boolean | Promise<void> {
     if (this.#closing) return true;
     const framer = this.#fromTarget;
-    if (framer.rules === BACKEND_RULES_REDACTING && framer.count >= this.#hideUntil) framer.rules = BACKEND_RULES;
+    if (framer.rules === BACKEND_RULES_REDACTING && framer.count >= this.#hideUntil) framer.rules = this.#usualRules;
     framer.push(bytes);
     const { forward, recorded } = framer;
+    this.#guarded?.settle(framer.count);
     if (forward.length === 0) return true;
+    if (framer.lastTag === READY_FOR_QUERY && framer.atBoundary) this.#status = forward.at(-1) ?? IDLE;
     const permit = this.#recorder.output(forward, recorded);
     if (framer.lastTag === ERROR_RESPONSE) this.#fatal = forward.includes("VFATAL") || forward.includes("VPANIC");
-    if (permit instanceof Promise) return this.#sendLater(permit, this.#client);
+    if (permit instanceof Promise || this.#telling !== undefined) return this.#showLater(permit);
     this.#shownWhole = framer.atBoundary;
-    return this.#client.send(permit) ?? this.#client.isIdle;
+    const sent = this.#client.send(permit) ?? this.#client.isIdle;
+    if (this.#notices.length > 0) this.#tell();
+    return sent;
   }
 
-  async #sendLater<To extends Side>(permit: Promise<Permit<To>>, channel: Channel<To>): Promise<void> {
+  async #showLater(permit: Permit<"client"> | Promise<Permit<"client">>): Promise<void> {
+    this.#showing = true;
+    await this.#telling;
+    await this.#sendLater(permit, this.#client);
+    this.#showing = false;
+    this.#tell();
+  }
+
+  /** Sends the client what waits for it, if it can stand there: behind a whole message, and in the order of the record. */
+  #tell(): void {
+    if (this.#closing || this.#showing || this.#telling || !this.#fromTarget.atBoundary || this.#notices.length === 0)
+      return;
+    const told = this.#recorder.output(Buffer.concat(this.#notices));
+    this.#notices = [];
+    if (!(told instanceof Promise)) return void this.#client.send(told);
+    const sent = (): void => {
+      this.#telling = undefined;
+    };
+    this.#telling = this.#sendLater(told, this.#client).then(sent, (error: unknown) => this.fail(error));
+  }
+
+  async #sendLater<To extends Side>(permit: Permit<To> | Promise<Permit<To>>, channel: Channel<To>): Promise<void> {
     const granted = await permit;
     if (this.#closing) return;
     if (channel === this.#client) this.#shownWhole = this.#fromTarget.atBoundary; // nothing is read until this is sent
@@ -144,6 +237,13 @@ export class Relay {
       this.#fromTarget.rules = BACKEND_RULES_REDACTING;
     }
     return recorded;
+  }
+
+  /** An error or notice of the target's, where one is looked at. */
+  #answer(message: Buffer): Buffer | Replacement {
+    const ours = message[0] === ERROR_RESPONSE ? this.#guarded?.answered(message) : undefined;
+    if (ours !== undefined) return { forward: ours, recorded: ours };
+    return this.#fromTarget.rules === BACKEND_RULES_REDACTING ? redactErrorReply(message) : message;
   }
 
   /** A client says that it goes (§54.2.9 Terminate); one that is killed only closes its socket. */
@@ -164,6 +264,7 @@ export class Relay {
   #close(reason: CloseReason, error: SallyportError | undefined): void {
     if (this.#closing) return;
     this.#closing = true;
+    this.#guarded?.end();
     // A message of ours may stand only behind a whole message of the target's.
     this.#client.end(error !== undefined && this.#shownWhole ? farewell(error) : undefined);
     this.#target.end();
@@ -171,8 +272,20 @@ export class Relay {
   }
 }
 
+/** Whether there are policies. */
+export function isGuarded({ policies }: Pick<GuardDeps, "policies">): boolean {
+  return policies().version !== UNGUARDED.version;
+}
+
+function laterGuarded(): SallyportError {
+  return new SallyportError("access-denied", "there are policies now, and there were none when this session began", {
+    hint: "Connect again.",
+  });
+}
+
 /** What a session's end is called in the index, by the error that ended it. */
 const REASONS: Partial<Record<SallyportError["code"], CloseReason>> = {
+  "access-denied": "refused",
   "protocol-violation": "protocol-violation",
   "limit-exceeded": "limit-exceeded",
   "target-lost": "target-lost",

@@ -68,13 +68,14 @@ function tell(asked: AskedText): AskedText {
 export function statementEvent(run: StatementRun, end: RunEnd): StatementEvent {
   const { portal } = run;
   const asked = tell(portal?.statement.asked ?? run.asked);
+  const withheld = asked.withheld === true || portal?.withheld === true;
   const event: StatementEvent = {
     type: "statement",
     number: run.number,
     via: run.via,
     text: asked.text,
     askedAt: run.askedAt,
-    outcome: end.outcome,
+    outcome: withheld && end.outcome === "failed" ? "refused" : end.outcome,
     rows: run.copying === undefined ? run.rows : copiedRows(run, end.tag),
   };
   if (asked.bytes !== undefined) event.bytes = asked.bytes;

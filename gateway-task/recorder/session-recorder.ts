@@ -1,4 +1,10 @@
-import { FLAG_REDACTED, FRAME_KIND, writeFrameHeader, type FrameKind } from "../../core/recording/frame.ts";
+import {
+  FLAG_REDACTED,
+  FLAG_WITHHELD,
+  FRAME_KIND,
+  writeFrameHeader,
+  type FrameKind,
+} from "../../core/recording/frame.ts";
 import type { SessionEvent, SessionOpenedEvent } from "../../core/recording/events.ts";
 import type { CloseReason, SessionId } from "../../core/ports/session-store.ts";
 import { SallyportError } from "../../core/errors.ts";
@@ -51,7 +57,18 @@ export class SessionRecorder {
    * @param recorded the same bytes with secrets replaced, where there are any
    */
   input(bytes: Buffer, recorded: Buffer = bytes): Permit<"target"> | Promise<Permit<"target">> {
-    const flags = recorded === bytes ? 0 : FLAG_REDACTED;
+    return this.#input(recorded === bytes ? 0 : FLAG_REDACTED, bytes, recorded);
+  }
+
+  /**
+   * What the client asked and the target must not see: it is recorded, and `substitute` may go on in its place.
+   * @param recorded the same bytes as `asked` with secrets replaced, where there are any
+   */
+  withheld(asked: Buffer, substitute: Buffer, recorded: Buffer = asked): Permit<"target"> | Promise<Permit<"target">> {
+    return this.#input(FLAG_WITHHELD | (recorded === asked ? 0 : FLAG_REDACTED), substitute, recorded);
+  }
+
+  #input(flags: number, bytes: Buffer, recorded: Buffer): Permit<"target"> | Promise<Permit<"target">> {
     if (recorded.length > MAX_RECORD_PAYLOAD) return this.#inPieces(FRAME_KIND.input, flags, bytes, recorded, true);
     const waiting = this.#record(FRAME_KIND.input, flags, recorded, true, MARK.none);
     return this.#permit<"target">(bytes, recorded.length, waiting);

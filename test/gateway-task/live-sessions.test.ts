@@ -33,6 +33,7 @@ function session(pass = "pass-1"): LiveSession & { readonly ends: string[] } {
     pass: pass as PassId,
     ends,
     end: (reason, error) => void ends.push(`${reason}: ${error.code}`),
+    cancel: () => false,
     record: () => {},
   };
 }

@@ -5,9 +5,13 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { createSecureContext } from "node:tls";
 import { pino } from "pino";
+import { approvalDesk } from "../../core/approval/desk.ts";
 import { parseConnections } from "../../core/config/connections.ts";
 import { mintPass } from "../../core/identity/pass.ts";
 import type { PrincipalId } from "../../core/identity/principal.ts";
+import { UNGUARDED } from "../../core/policy/unguarded.ts";
+import type { Policies } from "../../core/policy/verdict.ts";
+import type { ApprovalDesk } from "../../core/ports/approval-desk.ts";
 import type { PassId } from "../../core/ports/pass-store.ts";
 import type { SessionId, SessionRow } from "../../core/ports/session-store.ts";
 import { decodeChunk } from "../../core/recording/chunk.ts";
@@ -42,6 +46,9 @@ export interface TestGatewayOptions {
   readonly durability?: "intent" | "strict";
   /** Groups that may connect: `engineers` by default. */
   readonly access?: readonly string[];
+  /** None by default. */
+  readonly policies?: () => Policies;
+  readonly approvals?: ApprovalDesk;
   /** Another gateway, whose stores this one shares, as two tasks do. Close this one first. */
   readonly beside?: TestGateway;
 }
@@ -92,11 +99,20 @@ export async function startTestGateway(options: TestGatewayOptions): Promise<Tes
   const authority = await testAuthority(await mkdtemp(join(directory, "tls-")));
   const logs: string[] = [];
   const { password } = options.target;
+  const desk = approvalDesk({
+    store: state.approvalStore,
+    clock: Date.now,
+    random: randomBytes,
+    link: (id) => `https://sallyport.test/approvals/${id}`,
+    tell: () => {},
+  });
   const gateway = await startGateway({
     ...state,
     secrets: { get: async () => password ?? "" },
     task: `test-${randomBytes(6).toString("hex")}`,
     connections: () => connectionsOf(options),
+    policies: options.policies ?? (() => UNGUARDED),
+    approvals: options.approvals ?? desk,
     clock: Date.now,
     logger: pino({ level: "debug" }, { write: (line: string) => void logs.push(line) }),
     postgres: {
@@ -118,6 +134,7 @@ export async function startTestGateway(options: TestGatewayOptions): Promise<Tes
     everythingKept: async () => Buffer.concat([...(await keptIn(directory)), Buffer.from(logs.join(""))]),
     async close() {
       await gateway.close(10_000);
+      desk.close();
       if (beside) return;
       state.close();
       await rm(directory, { recursive: true, force: true });
