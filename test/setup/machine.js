@@ -2,14 +2,17 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
+import { JDBC_JAR } from "./jdbc/jar.js";
 
-/** A program, and the Debian package that brings it (pgbench comes with the server). */
-const PROGRAMS = {
+/** What the tests need, and the Debian package that brings it (pgbench comes with the server). All but the last are programs. */
+const NEEDED = {
   psql: "postgresql-client",
   pg_dump: "postgresql-client",
   pg_restore: "postgresql-client",
   pgbench: "postgresql",
   openssl: "openssl",
+  javac: "default-jdk-headless",
+  [JDBC_JAR]: "libpostgresql-jdbc-java",
 };
 /** Debian's server package makes and starts a cluster of its own unless this says no. */
 const CLUSTER_SETTINGS = "/etc/postgresql-common/createcluster.conf";
@@ -18,7 +21,7 @@ const LOCK_TIMEOUT_S = 120;
 
 const missing = absent();
 if (missing.length > 0) {
-  const packages = [...new Set(missing.map((program) => PROGRAMS[program]))];
+  const packages = [...new Set(missing.map((needed) => NEEDED[needed]))];
   if (!runs("apt-get", "--version") || process.getuid?.() !== 0) stop(missing, packages);
   install(packages);
   const still = absent();
@@ -27,7 +30,11 @@ if (missing.length > 0) {
 
 /** Debian's psql and its siblings are wrappers that exist before what they wrap: only running them tells. */
 function absent() {
-  return Object.keys(PROGRAMS).filter((program) => !runs(program, program === "openssl" ? "version" : "--version"));
+  return Object.keys(NEEDED).filter((needed) => !present(needed));
+}
+
+function present(needed) {
+  return needed === JDBC_JAR ? existsSync(needed) : runs(needed, needed === "openssl" ? "version" : "--version");
 }
 
 function runs(program, argument) {
@@ -62,12 +69,13 @@ function apt(...args) {
 }
 
 /**
- * @param {string[]} programs
+ * @param {string[]} needed
  * @param {string[]} packages
  */
-function stop(programs, packages) {
+function stop(needed, packages) {
   const debian = `apt-get update && apt-get install -y --no-install-recommends ${packages.join(" ")}`;
-  const command = process.platform === "darwin" ? "brew install postgresql openssl" : `sudo sh -c '${debian}'`;
-  process.stderr.write(`The tests need ${programs.join(", ")}, not found here. Run:\n  ${command}\n`);
+  const command = process.platform === "darwin" ? "brew install postgresql openssl openjdk" : `sudo sh -c '${debian}'`;
+  const names = needed.map((name) => (name === JDBC_JAR ? `${name} (or where POSTGRESQL_JDBC_JAR says)` : name));
+  process.stderr.write(`The tests need ${names.join(", ")}, not found here. Run:\n  ${command}\n`);
   process.exit(1);
 }

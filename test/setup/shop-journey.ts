@@ -4,6 +4,7 @@ import { createShop, SHOP_OWNER } from "../../cli/shop.ts";
 import type { StatementEvent } from "../../core/recording/events.ts";
 import type { RunningPostgres } from "../../local/embedded-postgres.ts";
 import { startTestGateway, type TestGateway, type TestGatewayOptions } from "./gateway.ts";
+import type { JdbcPlace } from "./jdbc.ts";
 import type { PostgresServer } from "./postgres.ts";
 import { direct, throughGateway } from "./programs.ts";
 
@@ -25,6 +26,10 @@ export interface ShopJourney {
   config(): Promise<pg.ClientConfig>;
   /** A client through the gateway, not yet connected. */
   client(own?: pg.ClientConfig): Promise<pg.Client>;
+  /** How JDBC reaches the gateway, with a new pass. */
+  jdbcThrough(properties?: JdbcPlace["properties"]): Promise<JdbcPlace>;
+  /** How JDBC reaches the server itself, as the same role. */
+  jdbcPast(properties?: JdbcPlace["properties"]): JdbcPlace;
   /** From now on, for `logged` and `recorded`. */
   mark(): Promise<void>;
   /** What the server says that it was asked since the mark, by the gateway's role: one text a Query or Execute, sorted. */
@@ -66,6 +71,17 @@ export async function startShop(which: PostgresServer, options: ShopOptions = {}
       client.on("error", () => {}); // the test that breaks it says what it expects
       return client;
     },
+    jdbcThrough: async (properties = {}) => {
+      const tls = { sslmode: "verify-full", sslrootcert: gateway.caFile };
+      const own = { user: "whoever", password: await gateway.pass(), ...tls, ...properties };
+      return { host: gateway.host, port: gateway.port, database: "shop", properties: own };
+    },
+    jdbcPast: (properties = {}) => ({
+      host,
+      port,
+      database: "shop",
+      properties: { user: SHOP_OWNER, password: OWNER_PASSWORD, sslmode: "disable", ...properties },
+    }),
     async mark() {
       logFrom = (await stat(server.logFile)).size;
       seen = new Set((await gateway.sessions()).map(({ id }) => id));
