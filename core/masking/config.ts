@@ -54,6 +54,7 @@ function maskingOf(file: MaskingFile, applies: Applies, version: string, digest:
     : undefined;
   const columns = file.columns.filter(applies).map((rule) => ({ rule, matches: columnMatcher(rule, file) }));
   const set = detectorSet(file.detectors.filter(applies));
+  const look = { set, digest };
   const masking: Masking = {
     version,
     hasColumnRules: columns.length > 0,
@@ -63,8 +64,8 @@ function maskingOf(file: MaskingFile, applies: Applies, version: string, digest:
     },
     columnRule: (column) => columns.find(({ matches }) => matches(column))?.rule,
     maskValue: (rule, value, type, format) => maskTyped(rule.style, value, type, format, digest),
-    detectInValue: (value, type, format, count) => detectTyped({ set, digest, count }, value, type, format),
-    detectInText: (text, count) => detectText({ set, digest, count }, text),
+    detectInValue: (value, type, format, count) => detectTyped(look, value, type, format, count),
+    detectInText: (text, count) => detectText(look, text, count),
     mayContain: (chunk, from, to) => set.mayContain(chunk, from, to),
     alwaysLook: (type, format) => hidesContents(set, type, format),
   };

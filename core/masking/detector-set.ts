@@ -21,6 +21,12 @@ const FINDERS: Readonly<Record<BuiltInDetector, Find>> = {
   "bearer-token": findBearerTokens,
 };
 
+/** Detectors that look for the same bytes: none of them finds anything where `mayHold` says no. */
+interface Family {
+  readonly mayHold: (bytes: Buffer, from: number, to: number) => boolean;
+  readonly members: readonly { readonly rule: number; readonly find: Find }[];
+}
+
 /** The detectors of a connection, in the order of their rules. */
 export interface DetectorSet {
   readonly rules: readonly MaskRule[];
@@ -32,32 +38,36 @@ export interface DetectorSet {
   find(bytes: Buffer): readonly Hit[];
 }
 
+const NOTHING: readonly Hit[] = [];
+
 export function detectorSet(rules: readonly DetectorRule[]): DetectorSet {
-  const finders: readonly Find[] = rules.map((rule) =>
-    rule.detect === "custom" ? customDetector(rule.pattern, rule.contains).find : FINDERS[rule.detect],
-  );
-  const mayContain = prefilter(rules);
+  const families = familiesOf(rules);
   return {
     rules,
     cards: rules.some((rule) => rule.detect === "card"),
-    mayContain,
+    mayContain: (bytes, from, to) => {
+      for (const family of families) if (family.mayHold(bytes, from, to)) return true;
+      return false;
+    },
     find: (bytes) => {
-      if (!mayContain(bytes, 0, bytes.length)) return NOTHING;
-      const hits: Hit[] = [];
-      for (const [rule, find] of finders.entries())
-        find(bytes, 0, bytes.length, (start, end) => hits.push({ start, end, rule }));
-      return mergedHits(hits);
+      let hits: Hit[] | undefined;
+      for (const family of families) {
+        if (!family.mayHold(bytes, 0, bytes.length)) continue;
+        const all = (hits ??= []);
+        for (const { rule, find } of family.members)
+          find(bytes, 0, bytes.length, (start, end) => all.push({ start, end, rule }));
+      }
+      return hits === undefined ? NOTHING : mergedHits(hits);
     },
   };
 }
 
-const NOTHING: readonly Hit[] = [];
-
-type MayContain = DetectorSet["mayContain"];
-
-function prefilter(rules: readonly DetectorRule[]): MayContain {
-  const on = new Set(rules.map((rule) => rule.detect));
-  const email = on.has("email");
+function familiesOf(rules: readonly DetectorRule[]): Family[] {
+  const on = new Set<string>(rules.map((rule) => rule.detect));
+  const members = (...kinds: readonly BuiltInDetector[]) =>
+    rules.flatMap((row, rule) =>
+      row.detect !== "custom" && kinds.includes(row.detect) ? [{ rule, find: FINDERS[row.detect] }] : [],
+    );
   const numbers = { card: on.has("card"), ssn: on.has("us-ssn"), phone: on.has("phone"), iban: on.has("iban") };
   const tokens = {
     jwt: on.has("jwt"),
@@ -65,14 +75,22 @@ function prefilter(rules: readonly DetectorRule[]): MayContain {
     privateKey: on.has("private-key"),
     bearerToken: on.has("bearer-token"),
   };
-  const anyNumber = Object.values(numbers).includes(true);
-  const anyToken = Object.values(tokens).includes(true);
-  const customs = rules.flatMap((rule) =>
-    rule.detect === "custom" ? [customDetector(rule.pattern, rule.contains).mayHold] : [],
-  );
-  return (bytes, from, to) =>
-    (email && mayHoldEmail(bytes, from, to)) ||
-    (anyNumber && mayHoldNumber(bytes, from, to, numbers)) ||
-    (anyToken && mayHoldToken(bytes, from, to, tokens)) ||
-    customs.some((mayHold) => mayHold(bytes, from, to));
+  const customs = rules.flatMap((row, rule): Family[] => {
+    if (row.detect !== "custom") return [];
+    const { mayHold, find } = customDetector(row.pattern, row.contains);
+    return [{ mayHold, members: [{ rule, find }] }];
+  });
+  const families: Family[] = [
+    { mayHold: mayHoldEmail, members: members("email") },
+    {
+      mayHold: (bytes, from, to) => mayHoldNumber(bytes, from, to, numbers),
+      members: members("card", "us-ssn", "phone", "iban"),
+    },
+    {
+      mayHold: (bytes, from, to) => mayHoldToken(bytes, from, to, tokens),
+      members: members("jwt", "aws-key", "private-key", "bearer-token"),
+    },
+    ...customs,
+  ];
+  return families.filter((family) => family.members.length > 0);
 }

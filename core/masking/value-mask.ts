@@ -24,7 +24,6 @@ export function maskTyped(
   depth = 0,
 ): Buffer | undefined {
   if (style === "null" || depth > MAX_DEPTH) return undefined;
-  const within = (element: Buffer, of: number) => maskTyped(style, element, of, format, digest, depth + 1);
   switch (typeKind(type)) {
     case "text":
       return maskText(style, value, digest);
@@ -46,17 +45,27 @@ export function maskTyped(
     case "int8":
       return style === "hash" ? hashInteger(value, type, format, digest) : undefined;
     case "array":
-      return format === 1
-        ? rewriteBinaryArray(value, within)
-        : rewriteArrayText(value, elementType(type), (element, of) => within(element, of));
     case "record":
-      return format === 1 ? rewriteBinaryRecord(value, within) : nullRecord(value);
+      return maskStructure(style, value, type, format, digest, depth);
     case "numeric":
     case "plain":
     case "other":
     case "user-defined":
       return undefined;
   }
+}
+
+function maskStructure(
+  style: MaskStyle,
+  value: Buffer,
+  type: number,
+  format: 0 | 1,
+  digest: KeyedDigest,
+  depth: number,
+): Buffer | undefined {
+  const within = (element: Buffer, of: number) => maskTyped(style, element, of, format, digest, depth + 1);
+  if (typeKind(type) === "record") return format === 1 ? rewriteBinaryRecord(value, within) : nullRecord(value);
+  return format === 1 ? rewriteBinaryArray(value, within) : rewriteArrayText(value, elementType(type), within);
 }
 
 /** JSON's whole value as one string. Of a string its contents are masked; of anything else its text is. */
@@ -70,7 +79,7 @@ function maskJson(style: MaskStyle, value: Buffer, digest: KeyedDigest): Buffer 
 /** §8.4.1: the hex format. */
 function maskBytea(style: MaskStyle, value: Buffer, format: 0 | 1, digest: KeyedDigest): Buffer {
   const bytes = format === 1 ? value : byteaBytes(value);
-  const masked = style === "hash" ? digest(bytes).subarray(0, 16) : MASK;
+  const masked = style === "hash" ? Buffer.from(digest(bytes).slice(0, 32), "hex") : MASK;
   return format === 1 ? masked : byteaText(masked);
 }
 
@@ -87,7 +96,7 @@ export function byteaBytes(text: Buffer): Buffer {
 function hashUuid(value: Buffer, format: 0 | 1, digest: KeyedDigest): Buffer | undefined {
   const bytes = format === 1 ? value : Buffer.from(value.toString("latin1").replaceAll("-", ""), "hex");
   if (bytes.length !== 16) return undefined;
-  const hash = digest(bytes).subarray(0, 16);
+  const hash = Buffer.from(digest(bytes).slice(0, 32), "hex");
   hash[6] = ((hash[6] ?? 0) & 0x0f) | 0x80;
   hash[8] = ((hash[8] ?? 0) & 0x3f) | 0x80;
   if (format === 1) return hash;
@@ -98,7 +107,7 @@ function hashUuid(value: Buffer, format: 0 | 1, digest: KeyedDigest): Buffer | u
 function hashInteger(value: Buffer, type: number, format: 0 | 1, digest: KeyedDigest): Buffer | undefined {
   const decimal = decimalInteger(value, type, format);
   if (decimal === undefined) return undefined;
-  const hash = digest(Buffer.from(decimal)).readBigUInt64BE(0);
+  const hash = BigInt(`0x${digest(Buffer.from(decimal)).slice(0, 16)}`);
   const masked = String(typeKind(type) === "int8" ? hash >> 11n : hash >> 33n);
   return masked === decimal ? undefined : encodeInteger(masked, type, format);
 }

@@ -39,3 +39,17 @@ for (let byte = 0x80; byte <= 0xff; byte++) CLASSES[byte] = LOCAL | DOMAIN;
 export function isAt(bytes: Buffer, at: number, from: number, to: number, classes: number): boolean {
   return at >= from && at < to && ((CLASSES[bytes[at] ?? 0] ?? 0) & classes) !== 0;
 }
+
+/** Where the run of some classes starts that the byte at `at` is of; not before `from`. */
+export function runStart(bytes: Buffer, at: number, from: number, classes: number): number {
+  let start = at;
+  while (start > from && ((CLASSES[bytes[start - 1] ?? 0] ?? 0) & classes) !== 0) start--;
+  return start;
+}
+
+/** Behind the run of some classes that the byte at `at` is of; not behind `to`. */
+export function runEnd(bytes: Buffer, at: number, to: number, classes: number): number {
+  let end = at + 1;
+  while (end < to && ((CLASSES[bytes[end] ?? 0] ?? 0) & classes) !== 0) end++;
+  return end;
+}

@@ -1,6 +1,6 @@
 import { ALPHANUMERIC, CLASSES, DIGIT, UPPER, isAt } from "./byte-classes.ts";
 import type { Found } from "./hits.ts";
-import { isWithinHex, nanpAround, someNumericRun, ssnAround } from "./numbers.ts";
+import { isWithinHex, nanpAround, forNumericRuns, ssnAround } from "./numbers.ts";
 
 /** ISO/IEC 7812-1, and the lengths that are issued. */
 const MIN_CARD = 13;
@@ -32,7 +32,7 @@ function digitGroups(bytes: Buffer, from: number, to: number): Group[] {
 
 /** Card numbers, plain or in groups with one kind of separator: an issuer's first digits, and Luhn's check digit. */
 export function findCards(bytes: Buffer, from: number, to: number, found: Found): void {
-  someNumericRun(bytes, from, to, (runStart, runEnd) => {
+  forNumericRuns(bytes, from, to, (runStart, runEnd) => {
     const groups = digitGroups(bytes, runStart, runEnd);
     for (let first = 0; first < groups.length; first++) {
       const last = cardFrom(bytes, groups, first);
@@ -42,7 +42,6 @@ export function findCards(bytes: Buffer, from: number, to: number, found: Found)
       found(start, end);
       first = last;
     }
-    return false;
   });
 }
 
@@ -91,7 +90,7 @@ function luhnHolds(bytes: Buffer, start: number, end: number): boolean {
 
 /** US social security and taxpayer numbers in their three groups: no group is all zeros, no area 666. */
 export function findSsns(bytes: Buffer, from: number, to: number, found: Found): void {
-  someNumericRun(bytes, from, to, (runStart, runEnd) => {
+  forNumericRuns(bytes, from, to, (runStart, runEnd) => {
     for (let at = runStart; at < runEnd; at++) {
       const start = ssnAround(bytes, at, runStart, runEnd);
       if (start < 0 || isJoined(bytes, start, start + 11, from, to)) continue;
@@ -102,7 +101,6 @@ export function findSsns(bytes: Buffer, from: number, to: number, found: Found):
       ];
       if (area !== 0 && area !== 666 && group !== 0 && serial !== 0) found(start, start + 11);
     }
-    return false;
   });
 }
 
@@ -121,12 +119,12 @@ function isJoined(bytes: Buffer, start: number, end: number, from: number, to: n
 
 /** Telephone numbers in international form (E.164, with its plus), and North American ones in their groups. */
 export function findPhones(bytes: Buffer, from: number, to: number, found: Found): void {
-  someNumericRun(bytes, from, to, (runStart, runEnd) => {
+  forNumericRuns(bytes, from, to, (runStart, runEnd) => {
     if (runStart > from && bytes[runStart - 1] === PLUS && !isAt(bytes, runStart - 2, from, to, ALPHANUMERIC)) {
       const end = internationalEnd(bytes, runStart, runEnd);
       if (end > 0) {
         found(runStart - 1, end);
-        return false;
+        return;
       }
     }
     for (let at = runStart; at < runEnd; at++) {
@@ -136,7 +134,6 @@ export function findPhones(bytes: Buffer, from: number, to: number, found: Found
       if (numberAt(bytes, area, 1) < 2 || isJoinedPhone(bytes, area, end, from, to)) continue;
       found(bytes[area - 1] === 0x28 && area > from ? area - 1 : area, end);
     }
-    return false;
   });
 }
 

@@ -1,4 +1,4 @@
-import { ALPHANUMERIC, CLASSES, DIGIT, NUMERIC, UPPER, isAt } from "./byte-classes.ts";
+import { ALPHANUMERIC, CLASSES, DIGIT, NUMERIC, UPPER, isAt, runEnd, runStart } from "./byte-classes.ts";
 
 /** Which kinds of number are looked for. */
 export interface NumberKinds {
@@ -8,7 +8,7 @@ export interface NumberKinds {
   readonly iban: boolean;
 }
 
-/** The shortest run of digits and separators within anything that is looked for; every byte of this stride is probed. */
+/** The shortest run of digits and separators within anything that is looked for; a byte of each stretch of this length is probed. */
 const MIN_RUN = 9;
 const MIN_CARD_DIGITS = 13;
 const MIN_PHONE_DIGITS = 9;
@@ -16,49 +16,69 @@ const MIN_PHONE_DIGITS = 9;
 const MIN_IBAN_DIGITS = 8;
 const PLUS = 0x2b;
 
-/** Each maximal run of NUMERIC bytes in [from, to) that is long enough; stops where `visit` returns true, and says so. */
-export function someNumericRun(
+/** Each maximal run of NUMERIC bytes in [from, to) that may hold a number: it is long enough, and has digits. */
+export function forNumericRuns(
   bytes: Buffer,
   from: number,
   to: number,
-  visit: (start: number, end: number) => boolean,
-): boolean {
-  let at = from + MIN_RUN - 1;
-  let behind = from;
-  while (at < to) {
-    if (((CLASSES[bytes[at] ?? 0] ?? 0) & NUMERIC) === 0) {
-      at += MIN_RUN;
-      continue;
-    }
-    let start = at;
-    while (start > behind && ((CLASSES[bytes[start - 1] ?? 0] ?? 0) & NUMERIC) !== 0) start--;
-    let end = at + 1;
-    while (end < to && ((CLASSES[bytes[end] ?? 0] ?? 0) & NUMERIC) !== 0) end++;
-    if (end - start >= MIN_RUN && visit(start, end)) return true;
-    behind = end;
-    at = end + MIN_RUN;
+  visit: (start: number, end: number) => void,
+): void {
+  for (let at = from + MIN_RUN - 1, behind = from; at < to; at += MIN_RUN) {
+    if (!isNearDigit(bytes, at)) continue;
+    const start = runStart(bytes, at, behind, NUMERIC);
+    const end = runEnd(bytes, at, to, NUMERIC);
+    if (end - start >= MIN_RUN) visit(start, end);
+    at = behind = end;
   }
-  return false;
+}
+
+/** In a number two separators may follow each other, as in `(202) 555`, and no more. */
+function isNearDigit(bytes: Buffer, at: number): boolean {
+  const classes = CLASSES[bytes[at] ?? 0] ?? 0;
+  if ((classes & DIGIT) !== 0) return true;
+  if ((classes & NUMERIC) === 0) return false;
+  const near =
+    (CLASSES[bytes[at - 1] ?? 0] ?? 0) |
+    (CLASSES[bytes[at + 1] ?? 0] ?? 0) |
+    (CLASSES[bytes[at - 2] ?? 0] ?? 0) |
+    (CLASSES[bytes[at + 2] ?? 0] ?? 0);
+  return (near & DIGIT) !== 0;
 }
 
 /** Whether a number of one of the kinds may be there, whatever the bytes around the value. */
 export function mayHoldNumber(bytes: Buffer, from: number, to: number, kinds: NumberKinds): boolean {
-  return someNumericRun(bytes, from, to, (start, end) => {
-    let digits = 0;
-    let grouped = false;
-    for (let at = start; at < end; at++) {
-      const byte = bytes[at] ?? 0;
-      if (((CLASSES[byte] ?? 0) & DIGIT) !== 0) digits++;
-      else if (!grouped && (kinds.ssn || kinds.phone))
-        grouped =
-          (kinds.ssn && ssnAround(bytes, at, start, end) >= 0) ||
-          (kinds.phone && nanpAround(bytes, at, start, end) >= 0);
-    }
-    if (grouped) return true;
-    if (kinds.card && digits >= MIN_CARD_DIGITS) return true;
-    if (kinds.phone && digits >= MIN_PHONE_DIGITS && start > from && bytes[start - 1] === PLUS) return true;
-    return kinds.iban && digits >= MIN_IBAN_DIGITS && isAt(bytes, start - 1, from, to, UPPER);
-  });
+  for (let at = from + MIN_RUN - 1, behind = from; at < to; at += MIN_RUN) {
+    if (!isNearDigit(bytes, at)) continue;
+    const start = runStart(bytes, at, behind, NUMERIC);
+    const end = runEnd(bytes, at, to, NUMERIC);
+    if (end - start >= MIN_RUN && runMayHold(bytes, start, end, from, kinds)) return true;
+    at = behind = end;
+  }
+  return false;
+}
+
+function runMayHold(bytes: Buffer, start: number, end: number, from: number, kinds: NumberKinds): boolean {
+  let digits = 0;
+  for (let at = start; at < end; at++) digits += (CLASSES[bytes[at] ?? 0] ?? 0) & DIGIT;
+  if (digits < MIN_IBAN_DIGITS) return false;
+  if (kinds.card && digits >= MIN_CARD_DIGITS) return true;
+  if (start > from) {
+    const before = bytes[start - 1] ?? 0;
+    if (kinds.phone && digits >= MIN_PHONE_DIGITS && before === PLUS) return true;
+    if (kinds.iban && ((CLASSES[before] ?? 0) & UPPER) !== 0) return true;
+  }
+  return digits >= MIN_PHONE_DIGITS && digits < end - start && isGrouped(bytes, start, end, kinds);
+}
+
+/** Whether a part of the run is grouped as a social security number is, or a North American telephone number. */
+function isGrouped(bytes: Buffer, start: number, end: number, kinds: NumberKinds): boolean {
+  for (let at = start + 3; at + 7 < end; at++) {
+    const byte = bytes[at] ?? 0;
+    if (((CLASSES[byte] ?? 0) & DIGIT) !== 0) continue;
+    if (kinds.ssn && bytes[at + 3] === byte && ssnAround(bytes, at, start, end) >= 0) return true;
+    if (kinds.phone && nanpAround(bytes, at, start, end) >= 0) return true;
+  }
+  return false;
 }
 
 function digitsAt(bytes: Buffer, at: number, count: number, from: number, to: number): boolean {
@@ -93,8 +113,13 @@ export function nanpAround(bytes: Buffer, at: number, from: number, to: number):
 export function isWithinHex(bytes: Buffer, start: number, end: number, from: number, to: number): boolean {
   const first = hexEdge(bytes, start - 1, -1, from, to);
   const last = hexEdge(bytes, end, 1, from, to);
-  const letters = first.letters || last.letters;
+  const letters = first.letters || last.letters || isUuidShaped(bytes, first.at + 1, last.at);
   return letters && !isAt(bytes, first.at, from, to, ALPHANUMERIC) && !isAt(bytes, last.at, from, to, ALPHANUMERIC);
+}
+
+/** RFC 9562 §4; one of digits alone is no rarity in tests. */
+function isUuidShaped(bytes: Buffer, start: number, end: number): boolean {
+  return end - start === 36 && [8, 13, 18, 23].every((dash) => bytes[start + dash] === 0x2d);
 }
 
 /** The longest run of hexadecimal digits that is looked through, on each side. */

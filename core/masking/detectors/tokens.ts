@@ -1,4 +1,4 @@
-import { ALPHANUMERIC, BASE64, CLASSES, DIGIT, TOKEN, UPPER, isAt } from "./byte-classes.ts";
+import { ALPHANUMERIC, BASE64, CLASSES, DIGIT, TOKEN, UPPER, isAt, runEnd, runStart } from "./byte-classes.ts";
 import type { Found } from "./hits.ts";
 
 /** Which kinds of token are looked for. */
@@ -9,7 +9,7 @@ export interface TokenKinds {
   readonly bearerToken: boolean;
 }
 
-/** The shortest of them, an AWS access key's id: every byte of this stride is probed. */
+/** The shortest of them, an AWS access key's id: a byte of each stretch of this length is probed. */
 const MIN_RUN = 20;
 /** A header, a payload and a signature, each of a few bytes. */
 const MIN_JWT = 36;
@@ -24,43 +24,33 @@ const MAX_PEM_LABEL = 40;
 const DASHES = Buffer.from("-----");
 const DOT = 0x2e;
 
-/** Each maximal run of TOKEN bytes in [from, to) that is long enough; stops where `visit` returns true, and says so. */
-function someTokenRun(
-  bytes: Buffer,
-  from: number,
-  to: number,
-  visit: (start: number, end: number) => boolean,
-): boolean {
-  let at = from + MIN_RUN - 1;
-  let behind = from;
-  while (at < to) {
-    if (((CLASSES[bytes[at] ?? 0] ?? 0) & TOKEN) === 0) {
-      at += MIN_RUN;
-      continue;
-    }
-    let start = at;
-    while (start > behind && ((CLASSES[bytes[start - 1] ?? 0] ?? 0) & TOKEN) !== 0) start--;
-    // What ends before the next probe, and began too late, is too short.
-    let end = at + 1;
-    while (end < to && ((CLASSES[bytes[end] ?? 0] ?? 0) & TOKEN) !== 0) end++;
-    if (end - start >= MIN_RUN && visit(start, end)) return true;
-    behind = end;
-    at = end + MIN_RUN;
+/** Each maximal run of TOKEN bytes in [from, to) that is long enough. */
+function forTokenRuns(bytes: Buffer, from: number, to: number, visit: (start: number, end: number) => void): void {
+  for (let at = from + MIN_RUN - 1, behind = from; at < to; at += MIN_RUN) {
+    if (((CLASSES[bytes[at] ?? 0] ?? 0) & TOKEN) === 0) continue;
+    const start = runStart(bytes, at, behind, TOKEN);
+    const end = runEnd(bytes, at, to, TOKEN);
+    if (end - start >= MIN_RUN) visit(start, end);
+    at = behind = end;
   }
-  return false;
 }
 
 /** Whether a token of one of the kinds may be there, whatever the bytes around the value. */
 export function mayHoldToken(bytes: Buffer, from: number, to: number, kinds: TokenKinds): boolean {
-  let marked: boolean | undefined;
-  return someTokenRun(bytes, from, to, (start, end) => {
+  let searched = !kinds.privateKey;
+  for (let at = from + MIN_RUN - 1, behind = from; at < to; at += MIN_RUN) {
+    if (((CLASSES[bytes[at] ?? 0] ?? 0) & TOKEN) === 0) continue;
+    const start = runStart(bytes, at, behind, TOKEN);
+    const end = runEnd(bytes, at, to, TOKEN);
+    at = behind = end;
+    if (end - start < MIN_RUN) continue;
     if (kinds.bearerToken && bearerBefore(bytes, start, from) >= 0) return true;
-    if (kinds.privateKey && end - start >= MIN_PEM_LINE) {
-      marked ??= indexWithin(bytes, PEM_MARK, from, to) >= 0;
-      if (marked) return true;
-    }
-    return ((kinds.jwt && end - start >= MIN_JWT) || kinds.awsKey) && looksLikeKey(bytes, start, end, kinds);
-  });
+    if ((kinds.jwt || kinds.awsKey) && looksLikeKey(bytes, start, end, kinds)) return true;
+    if (searched || end - start < MIN_PEM_LINE) continue;
+    searched = true;
+    if (indexWithin(bytes, PEM_MARK, from, to) >= 0) return true;
+  }
+  return false;
 }
 
 /** One pass over a run for all that its bytes show. */
@@ -125,20 +115,19 @@ function isGap(byte: number): boolean {
 
 /** JSON web tokens in compact form (RFC 7515 §3.1, RFC 7516 §3.1): `eyJ…` and at least one dot. */
 export function findJwts(bytes: Buffer, from: number, to: number, found: Found): void {
-  someTokenRun(bytes, from, to, (start, end) => {
+  forTokenRuns(bytes, from, to, (start, end) => {
     for (let at = start; at + MIN_JWT <= end; at++) {
       if (!isEyJ(bytes, at, end)) continue;
       if (bytes.subarray(at, end).indexOf(DOT) < 0) break;
       found(at, end);
       break;
     }
-    return false;
   });
 }
 
 /** AWS access keys' ids, and their secrets: exactly forty characters of base64, of capitals, small letters and digits. */
 export function findAwsKeys(bytes: Buffer, from: number, to: number, found: Found): void {
-  someTokenRun(bytes, from, to, (start, end) => {
+  forTokenRuns(bytes, from, to, (start, end) => {
     for (let at = start; at + MIN_RUN <= end; at++) {
       if (!isAccessKey(bytes, at, end) || isAt(bytes, at - 1, start, end, ALPHANUMERIC)) continue;
       if (!isAt(bytes, at + MIN_RUN, start, end, ALPHANUMERIC)) found(at, at + MIN_RUN);
@@ -148,7 +137,6 @@ export function findAwsKeys(bytes: Buffer, from: number, to: number, found: Foun
       if (run === AWS_SECRET_BYTES) found(at, at + run);
       at += Math.abs(run);
     }
-    return false;
   });
 }
 
@@ -162,9 +150,8 @@ function base64Run(bytes: Buffer, at: number, end: number): number {
 
 /** `Bearer` and a token (RFC 6750 §2.1): the token. */
 export function findBearerTokens(bytes: Buffer, from: number, to: number, found: Found): void {
-  someTokenRun(bytes, from, to, (start, end) => {
+  forTokenRuns(bytes, from, to, (start, end) => {
     if (bearerBefore(bytes, start, from) >= 0) found(start, end);
-    return false;
   });
 }
 
