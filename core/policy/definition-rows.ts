@@ -1,6 +1,6 @@
-import type { AlterTableCmd, CreateStmt, Node } from "@pgsql/types";
+import type { AlterTableCmd, CreateStmt, Node, RangeVar } from "@pgsql/types";
 import { calls } from "./expression-rows.ts";
-import { query } from "./query-rows.ts";
+import { changed, query } from "./query-rows.ts";
 import { as, dotted, strings } from "./tree.ts";
 import { objectKind, settings } from "./utility-rows.ts";
 import type { NodeTable, Walk } from "./walk.ts";
@@ -38,6 +38,23 @@ function reads(walk: Walk, node: Node): void {
   if (relation !== undefined) walk.reads(relation);
 }
 
+/** Conditions and expressions about the rows of a table that is changed; rules and triggers call them `old` and `new`. */
+function upon(walk: Walk, relation: RangeVar | undefined, inside: () => void): void {
+  walk.nested(() => {
+    if (relation !== undefined) changed(walk, relation, "old", "new");
+    inside();
+  });
+}
+
+/** Of file_fdw: a table may be a file, or what a program prints. */
+function foreignOptions(walk: Walk, options: readonly Node[] | undefined): void {
+  for (const option of options ?? []) {
+    const name = as(option, "DefElem")?.defname;
+    if (name === "program") walk.does("pg:copyProgram");
+    if (name === "filename") walk.does("pg:copyFile");
+  }
+}
+
 const RELATIONS = new Set(["table", "view", "matview", "foreign_table", "sequence", "index"]);
 /** Kinds whose name is that of a relation and something of it. */
 const PARTS = new Set(["column", "tabconstraint", "trigger", "rule", "policy"]);
@@ -59,6 +76,7 @@ function alteration({ subtype = "AT_AddColumn" }: AlterTableCmd): string | undef
   if (subtype.endsWith("RowSecurity")) return "policy";
   if (/Trig(?:All|User)?$/.test(subtype)) return "trigger";
   if (subtype.endsWith("Rule")) return "rule";
+  if (subtype === "AT_DropColumn") return "column";
   return undefined;
 }
 
@@ -67,11 +85,7 @@ export const DEFINITION_ROWS: NodeTable = {
   CreateForeignTableStmt: (walk, node) => {
     outward("pg:create", "foreign_table")(walk, node);
     if (node.base !== undefined) table(walk, node.base);
-    for (const option of node.options ?? []) {
-      const name = as(option, "DefElem")?.defname;
-      if (name === "program") walk.does("pg:copyProgram");
-      if (name === "filename") walk.does("pg:copyFile");
-    }
+    foreignOptions(walk, node.options);
   },
   CreateTableAsStmt: (walk, node) => {
     const kind = objectKind(node.objtype);
@@ -87,22 +101,19 @@ export const DEFINITION_ROWS: NodeTable = {
   },
   RuleStmt: (walk, node) => {
     walk.does("pg:create", "rule");
-    walk.writes(node.relation);
-    walk.nested(() => {
+    upon(walk, node.relation, () => {
       walk.look(node.whereClause);
       walk.all(node.actions);
     });
   },
   IndexStmt: (walk, node) => {
     walk.does("pg:create", "index");
-    walk.writes(node.relation);
-    walk.fields(node, QUIET);
+    upon(walk, node.relation, () => walk.fields(node, QUIET));
   },
   CreateTrigStmt: (walk, node) => {
     walk.does("pg:create", "trigger");
-    walk.writes(node.relation);
     calls(walk, dotted(strings(node.funcname)));
-    walk.visit(node.whenClause);
+    upon(walk, node.relation, () => walk.look(node.whenClause));
   },
   CreateEventTrigStmt: (walk, node) => {
     walk.does("pg:create", "event_trigger");
@@ -111,15 +122,17 @@ export const DEFINITION_ROWS: NodeTable = {
   AlterEventTrigStmt: about("pg:alter", "event_trigger"),
   CreatePolicyStmt: (walk, node) => {
     walk.does("pg:create", "policy");
-    walk.writes(node.table);
-    walk.look(node.qual);
-    walk.look(node.with_check);
+    upon(walk, node.table, () => {
+      walk.look(node.qual);
+      walk.look(node.with_check);
+    });
   },
   AlterPolicyStmt: (walk, node) => {
     walk.does("pg:alter", "policy");
-    walk.writes(node.table);
-    walk.look(node.qual);
-    walk.look(node.with_check);
+    upon(walk, node.table, () => {
+      walk.look(node.qual);
+      walk.look(node.with_check);
+    });
   },
   CreateSeqStmt: (walk, node) => {
     walk.does("pg:create", "sequence");
@@ -142,7 +155,10 @@ export const DEFINITION_ROWS: NodeTable = {
   DropTableSpaceStmt: about("pg:drop", "tablespace"),
   AlterTableSpaceOptionsStmt: about("pg:alter", "tablespace"),
   AlterTableMoveAllStmt: about("pg:alter", "table"),
-  CreateExtensionStmt: about("pg:create", "extension"),
+  CreateExtensionStmt: (walk, node) => {
+    walk.does("pg:create", "extension");
+    walk.objects.add(`extension:${node.extname ?? ""}`);
+  },
   AlterExtensionStmt: about("pg:alter", "extension"),
   AlterExtensionContentsStmt: about("pg:alter", "extension"),
   CreateForeignServerStmt: outward("pg:create", "foreign_server"),
@@ -165,13 +181,15 @@ export const DEFINITION_ROWS: NodeTable = {
     walk.look(node.whereClause);
   },
   AlterTableStmt: (walk, node) => {
-    walk.does("pg:alter", objectKind(node.objtype));
-    walk.writes(node.relation);
-    walk.all(node.cmds);
+    const kind = objectKind(node.objtype);
+    walk.does("pg:alter", kind);
+    if (kind === "foreign_table") walk.does("pg:dblink");
+    upon(walk, node.relation, () => walk.all(node.cmds));
   },
   AlterTableCmd: (walk, node) => {
     const switched = alteration(node);
     if (switched !== undefined) walk.objects.add(switched);
+    if (node.subtype === "AT_GenericOptions") foreignOptions(walk, as(node.def, "List")?.items);
     walk.visit(node.def);
   },
   PartitionCmd: (walk, node) => walk.writes(node.name),
@@ -237,8 +255,10 @@ export const DEFINITION_ROWS: NodeTable = {
   ColumnDef: within,
   Constraint: (walk, node) => {
     if (node.pktable !== undefined) walk.reads(node.pktable);
-    walk.visit(node.raw_expr);
-    walk.visit(node.where_clause);
+    // A CHECK fails where a row does not satisfy it: that tells.
+    if (node.contype === "CONSTR_CHECK") walk.look(node.raw_expr);
+    else walk.visit(node.raw_expr);
+    walk.look(node.where_clause);
     walk.all(node.exclusions);
   },
   TableLikeClause: (walk, node) => {

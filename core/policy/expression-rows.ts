@@ -1,5 +1,5 @@
 import type { FuncCall, Node } from "@pgsql/types";
-import { functionActions, runsArgument } from "./known-functions.ts";
+import { BUILT_IN_OPERATORS, functionActions, runsArgument } from "./known-functions.ts";
 import { columnsOf, type Output } from "./scope.ts";
 import { as, constantText, dotted, strings } from "./tree.ts";
 import type { NodeTable, Walk } from "./walk.ts";
@@ -11,6 +11,15 @@ const within = (walk: Walk, node: object): void => walk.fields(node);
 export function calls(walk: Walk, name: string): void {
   walk.functions.add(name);
   for (const action of functionActions(name)) walk.does(action);
+}
+
+const OPERATES: ReadonlySet<string> = new Set(["AEXPR_OP", "AEXPR_OP_ANY", "AEXPR_OP_ALL"]);
+
+/** An operator is a function by another name: those that PostgreSQL brings along are harmless, others are named. */
+function operator(walk: Walk, name: readonly Node[] | undefined): void {
+  if (name === undefined) return;
+  const operation = dotted(strings(name));
+  if (!BUILT_IN_OPERATORS.has(operation)) calls(walk, operation);
 }
 
 function functionCall(walk: Walk, node: FuncCall): void {
@@ -68,9 +77,8 @@ export const EXPRESSION_ROWS: NodeTable = {
     if (walk.looking || walk.making !== undefined) walk.columns(walk.scope.columns(strings(fields)));
   },
   FuncCall: functionCall,
-  A_Expr: (walk, { name, lexpr, rexpr }) => {
-    // Operators are functions; those named with their schema are not the ones that everybody knows.
-    if (name !== undefined && name.length > 1) calls(walk, dotted(strings(name)));
+  A_Expr: (walk, { kind, name, lexpr, rexpr }) => {
+    if (kind === undefined || OPERATES.has(kind)) operator(walk, name);
     walk.visit(lexpr);
     walk.visit(rexpr);
   },
@@ -84,11 +92,14 @@ export const EXPRESSION_ROWS: NodeTable = {
     walk.visit(result);
   },
   SubLink: (walk, { testexpr, subselect, operName }) => {
-    if (operName !== undefined && operName.length > 1) calls(walk, dotted(strings(operName)));
+    operator(walk, operName);
     if (testexpr !== undefined) walk.look([testexpr, ...(subselect === undefined ? [] : [subselect])]);
     else walk.visit(subselect);
   },
-  SortBy: (walk, { node }) => byOutput(walk, node),
+  SortBy: (walk, { node, useOp }) => {
+    operator(walk, useOp);
+    byOutput(walk, node);
+  },
   GroupingSet: (walk, { content }) => compared(walk, content),
   WindowDef: (walk, node) => {
     walk.look(node.partitionClause);
@@ -103,7 +114,7 @@ export const EXPRESSION_ROWS: NodeTable = {
     if (node.output !== undefined) walk.node("JsonOutput", node.output);
   },
   IndexElem: (walk, { name, expr }) => {
-    if (name !== undefined) walk.columns([name]);
+    if (name !== undefined) walk.columns(walk.scope.columns([name]));
     walk.visit(expr);
   },
   A_Const: leaf,

@@ -14,13 +14,14 @@ export function query(walk: Walk, node: Node | undefined, early?: Output[]): rea
   return [{ name: undefined, columns }];
 }
 
-function selectOutputs(walk: Walk, select: SelectStmt, early?: Output[]): readonly Output[] {
+/** @param inserted it is the VALUES of an INSERT, which read nothing by themselves */
+function selectOutputs(walk: Walk, select: SelectStmt, early?: Output[], inserted = false): readonly Output[] {
   let outputs: readonly Output[] = [];
   walk.nested(() => {
     withClause(walk, select.withClause);
     into(walk, select);
     if (select.larg !== undefined && select.rarg !== undefined) outputs = setOperation(walk, select, early);
-    else outputs = plainSelect(walk, select);
+    else outputs = plainSelect(walk, select, inserted);
     walk.scope.outputs = outputs;
     walk.look(select.sortClause);
     // How many rows there are is seen from outside.
@@ -50,8 +51,8 @@ function setOperation(walk: Walk, select: SelectStmt, early?: Output[]): readonl
   return united(left, right);
 }
 
-function plainSelect(walk: Walk, select: SelectStmt): readonly Output[] {
-  walk.does("pg:select");
+function plainSelect(walk: Walk, select: SelectStmt, inserted: boolean): readonly Output[] {
+  if (!inserted) walk.does("pg:select");
   walk.all(select.fromClause);
   const outputs: Output[] = [];
   for (const item of select.targetList ?? []) outputs.push(...targetOutputs(walk, item));
@@ -120,13 +121,19 @@ export function fromTable(walk: Walk, relation: RangeVar): void {
   walk.scope.sources.push({ name, table, outputs });
 }
 
-/** The target of DML, and what RETURNING and ON CONFLICT call its rows. */
-function dmlTarget(walk: Walk, relation: RangeVar | undefined, ...rows: readonly string[]): void {
+/** A table that is changed, and the names by which conditions beside it call its rows. */
+export function changed(walk: Walk, relation: RangeVar, ...rows: readonly string[]): string {
   walk.writes(relation);
-  if (relation === undefined) return;
   const table = relationName(relation);
   walk.scope.sources.push({ name: relation.alias?.aliasname ?? relation.relname ?? "", table });
   for (const name of rows) walk.scope.sources.push({ name, table });
+  return table;
+}
+
+/** The target of DML, and what RETURNING and ON CONFLICT call its rows. */
+function dmlTarget(walk: Walk, relation: RangeVar | undefined, ...rows: readonly string[]): void {
+  if (relation === undefined) return;
+  const table = changed(walk, relation, ...rows);
   // A rule of the system's own turns this into set_config() (pg_settings_u).
   if (table === "pg_settings") {
     walk.does("pg:set");
@@ -158,11 +165,7 @@ export const QUERY_ROWS: NodeTable = {
       withClause(walk, node.withClause);
       const values = as(node.selectStmt, "SelectStmt");
       if (values?.valuesLists === undefined) query(walk, node.selectStmt);
-      else
-        walk.nested(() => {
-          withClause(walk, values.withClause);
-          walk.all(values.valuesLists);
-        });
+      else selectOutputs(walk, values, undefined, true);
       dmlTarget(walk, node.relation, "excluded");
       if (node.onConflictClause !== undefined) walk.node("OnConflictClause", node.onConflictClause);
       if (node.returningClause !== undefined) walk.node("ReturningClause", node.returningClause);
@@ -226,11 +229,10 @@ export const QUERY_ROWS: NodeTable = {
     walk.all(node.values);
   },
   ReturningClause: (walk, node) => {
-    for (const option of node.options ?? []) {
-      const name = as(option, "ReturningOption")?.value;
-      const table = walk.scope.sources[0]?.table;
-      if (name !== undefined) walk.scope.sources.push({ name, table });
-    }
+    // The target of DML is the first source of its level.
+    const table = walk.scope.sources[0]?.table;
+    const names = (node.options ?? []).map((option) => as(option, "ReturningOption")?.value ?? "");
+    for (const name of ["old", "new", ...names]) walk.scope.sources.push({ name, table });
     walk.all(node.exprs);
   },
   RangeVar: fromTable,

@@ -35,6 +35,7 @@ function analyzes(options: readonly Node[] | undefined): boolean {
 /** What planning alone may do: the planner runs functions that are declared IMMUTABLE or STABLE. */
 function planned(walk: Walk, inside: () => void): void {
   const { bounded } = walk;
+  const written = new Set(walk.written);
   const before = new Set(walk.actions);
   inside();
   const functions = walk.functions.size > 0;
@@ -44,6 +45,8 @@ function planned(walk: Walk, inside: () => void): void {
   for (const action of [...before, ...kept]) walk.actions.add(action);
   if (unknown) walk.actions.add("pg:unknown");
   walk.bounded = bounded;
+  walk.written.clear();
+  for (const table of written) walk.written.add(table);
 }
 
 const PLANNED: ReadonlySet<string> = new Set([

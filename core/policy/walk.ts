@@ -1,6 +1,7 @@
 import type { Node, RangeVar } from "@pgsql/types";
 import type { PgAction } from "./actions.ts";
 import type { StatementFacts } from "./facts.ts";
+import { tableActions } from "./known-functions.ts";
 import { Scope } from "./scope.ts";
 import { relationName, type Body, type Tag } from "./tree.ts";
 
@@ -23,6 +24,7 @@ const BARE_FIELDS: ReadonlyMap<string, Tag> = new Map([
   ["constructor", "JsonAggConstructor"],
   ["context_item", "JsonValueExpr"],
   ["format", "JsonFormat"],
+  ["ofTypename", "TypeName"],
   ["on_empty", "JsonBehavior"],
   ["on_error", "JsonBehavior"],
   ["output", "JsonOutput"],
@@ -181,6 +183,7 @@ export class Walk {
   reads(relation: RangeVar): string {
     const name = relationName(relation);
     this.tables.add(name);
+    for (const action of tableActions(name)) this.actions.add(action);
     return name;
   }
 
@@ -190,6 +193,7 @@ export class Walk {
 
   writesNamed(name: string): void {
     this.tables.add(name);
+    for (const action of tableActions(name)) this.actions.add(action);
     this.written.add(name);
   }
 
