@@ -16,7 +16,7 @@ export async function complete(program: Command, words: readonly string[], known
   const candidates = raw
     ? []
     : valueOf
-      ? (valueOf.argChoices ?? [])
+      ? await choicesOf(valueOf, known)
       : current.startsWith("-")
         ? optionsOf(command)
         : await argumentsOf(command, positional, known);
@@ -62,6 +62,13 @@ function subcommands(command: Command): Command[] {
 
 /** The command that the shells' functions call. */
 export const HIDDEN = "__complete";
+
+async function choicesOf(option: Option, known: Known): Promise<readonly string[]> {
+  return CONNECTION_OPTIONS.has(option.long ?? "") ? known.connections() : (option.argChoices ?? []);
+}
+
+/** Those whose value is a connection's name. */
+const CONNECTION_OPTIONS = new Set(["--connection", "--on"]);
 
 function optionsOf(command: Command): string[] {
   const long = command.options.filter(({ hidden }) => !hidden).map((option) => option.long);

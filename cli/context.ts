@@ -39,10 +39,21 @@ export function asks(command: Command, handler: Handler): Command {
   });
 }
 
+/** The same for a command that asks no server. */
+export function offline(command: Command, handler: (out: Output, command: Command) => Promise<number | void>): Command {
+  return withJson(command).action(async (...given: unknown[]) => {
+    const self = given.at(-1) as Command;
+    process.exitCode =
+      (await handler(outputTo(process, self.optsWithGlobals<CommonOptions>().json === true), self)) ?? 0;
+  });
+}
+
 export function withCommon(command: Command): Command {
-  return command
-    .option("--server <url>", "the Sallyport to ask (default: where you signed in last)")
-    .option("--json", "print JSON, also for errors");
+  return withJson(command.option("--server <url>", "the Sallyport to ask (default: where you signed in last)"));
+}
+
+function withJson(command: Command): Command {
+  return command.option("--json", "print JSON, also for errors");
 }
 
 export async function contextOf(options: CommonOptions): Promise<Context> {

@@ -6,6 +6,7 @@ import { demoCommand } from "./commands/demo.ts";
 import { exportCommand, verifyCommand } from "./commands/evidence.ts";
 import { loginCommand } from "./commands/login.ts";
 import { passCommand } from "./commands/pass.ts";
+import { policyCommand } from "./commands/policy.ts";
 import { psqlCommand } from "./commands/psql.ts";
 import { serveCommand } from "./commands/serve.ts";
 import { replayCommand, sessionsCommand } from "./commands/sessions.ts";
@@ -26,7 +27,7 @@ export function sallyport(quiet: boolean): Command {
     .addHelpText("after", `\n${EXIT_STATUSES}`);
   const asUser = [loginCommand(), logoutCommand(), whoamiCommand(), connectionsCommand(), psqlCommand(), passCommand()];
   const asReader = [sessionsCommand(), replayCommand(), verifyCommand(), exportCommand()];
-  const asOperator = [serveCommand(), demoCommand(), completionCommand()];
+  const asOperator = [serveCommand(), demoCommand(), policyCommand(), completionCommand()];
   for (const command of [...asUser, ...asReader, ...asOperator]) program.addCommand(command);
   program.addCommand(completeCommand(program), { hidden: true });
   everywhere(program, (command) => {

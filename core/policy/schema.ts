@@ -10,7 +10,7 @@ export type PolicyAction = PgAction | "connect" | ExemptionAction;
 const EVERY_STATEMENT = "pg";
 
 const GROUPS = Object.entries(PG_ACTION_GROUPS) as [string, readonly PgAction[]][];
-const PG_ACTIONS: readonly PgAction[] = GROUPS.flatMap(([, actions]) => actions);
+export const PG_ACTIONS: readonly PgAction[] = GROUPS.flatMap(([, actions]) => actions);
 export const ACTIONS: readonly PolicyAction[] = ["connect", ...Object.values(EXEMPTIONS), ...PG_ACTIONS];
 
 /** The actions that a name in a policy's scope stands for: itself, or the members of a group. */

@@ -312,6 +312,12 @@ describe("completion", () => {
       ["--limit", "--live"],
     ],
     [["psql", "shop", "--", ""], [""]],
+    [
+      ["policy", ""],
+      ["check", "explain", "test"],
+    ],
+    [["policy", "explain", "--on", ""], ["shop"]],
+    [["policy", "explain", "--kind", "s"], ["service"]],
   ])("bash completes %j to %j", async (words, expected) => {
     const folder = await mkdir(join(product.directory, "path"), { recursive: true }).then(() => join(product.directory, "path")); // prettier-ignore
     await symlink(SALLYPORT, join(folder, "sallyport")).catch(() => {});

@@ -1,0 +1,115 @@
+import { z } from "zod";
+import { SallyportError } from "../errors.ts";
+import type { PrincipalId } from "../identity/principal.ts";
+import { EXEMPTIONS, PG_ACTIONS } from "./schema.ts";
+import { statementFacts } from "./statement-facts.ts";
+import type { Ask, Policies, Verdict } from "./verdict.ts";
+
+const MAX_CASES = 10_000;
+/** A working day at noon, UTC: what a case means that tells no time. */
+const A_MONDAY_NOON = "2026-11-23T12:00Z";
+
+const name = z.string().min(1).max(256);
+const moment = z
+  .string()
+  .regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d)?Z$/, `a moment in UTC, such as ${A_MONDAY_NOON}`)
+  .refine((text) => !Number.isNaN(Date.parse(text)), "there is no such moment");
+
+/** Who asks, and where: of one case, or of all that do not say otherwise. */
+const circumstances = {
+  as: name.optional(),
+  kind: z.enum(["user", "service"]).optional(),
+  groups: z.array(name).max(256).optional(),
+  on: name.optional(),
+  environment: name.optional(),
+  at: moment.optional(),
+};
+
+const action = z.enum(["connect", ...Object.values(EXEMPTIONS), ...PG_ACTIONS]);
+
+const policyCase = z
+  .strictObject({
+    ...circumstances,
+    name: z.string().max(200).optional(),
+    sql: z.string().optional(),
+    action: action.optional(),
+    expect: z.enum(["allow", "hold", "block"]),
+    /** Policies that the verdict must name. */
+    policy: z.union([name, z.array(name)]).optional(),
+    /** How many of which groups must consent, and nobody else. */
+    consents: z.record(name, z.number().int().positive()).optional(),
+  })
+  .refine((one) => (one.sql === undefined) !== (one.action === undefined), "either `sql` or `action`, and not both");
+
+const casesFile = z.strictObject({
+  defaults: z.strictObject(circumstances).default({}),
+  cases: z.array(policyCase).min(1).max(MAX_CASES),
+});
+
+export type PolicyCase = z.infer<typeof policyCase> & { readonly ask: Ask };
+
+/** A case whose verdict is not what it expects. */
+export interface FailedCase {
+  /** From 1, in the file's order. */
+  readonly number: number;
+  readonly case: PolicyCase;
+  readonly got: Verdict;
+  /** What differs: expected and got. */
+  readonly differences: readonly { readonly what: string; readonly expected: string; readonly got: string }[];
+}
+
+/** The cases of a parsed YAML document. Throws `configuration-invalid` naming every fault and its place. */
+export function parsePolicyCases(document: unknown, file: string): PolicyCase[] {
+  const parsed = casesFile.safeParse(document);
+  if (!parsed.success)
+    throw new SallyportError("configuration-invalid", `${file} is not valid:\n${z.prettifyError(parsed.error)}`);
+  const { defaults, cases } = parsed.data;
+  return cases.map((one) => ({ ...one, ask: askOf({ ...defaults, ...one }) }));
+}
+
+function askOf(one: Partial<z.infer<typeof policyCase>>): Ask {
+  const { as = "somebody", kind = "user", groups = [], on = "a-connection", environment = "default" } = one;
+  const principal = { kind, id: as as PrincipalId, name: as, groups };
+  return { principal, connection: { name: on, environment }, now: Date.parse(one.at ?? A_MONDAY_NOON) };
+}
+
+/** Judges each case as the gateway would. `loadSqlParser()` must have resolved. */
+export function failedCases(policies: Policies, cases: readonly PolicyCase[]): FailedCase[] {
+  return cases.flatMap((one, index) => {
+    const got = verdictOfCase(policies, one);
+    const differences = differencesOf(one, got);
+    return differences.length === 0 ? [] : [{ number: index + 1, case: one, got, differences }];
+  });
+}
+
+function verdictOfCase(policies: Policies, { ask, sql, action: asked }: PolicyCase): Verdict {
+  if (asked === undefined) return policies.statements(ask, statementFacts(sql ?? ""));
+  if (asked === "connect") return policies.connect(ask);
+  if (asked !== "connectUnrecorded" && asked !== "viewUnmasked") return policies.action(ask, asked);
+  const exempting = policies.exempts(ask, asked === "connectUnrecorded" ? "recording" : "masking");
+  if (exempting !== undefined) return { kind: "allow", policies: [exempting] };
+  return { kind: "block", policies: [], reason: "no policy exempts from it" };
+}
+
+function differencesOf(one: PolicyCase, got: Verdict): FailedCase["differences"] {
+  const named = one.policy === undefined ? [] : [one.policy].flat();
+  const missing = named.filter((id) => !got.policies.includes(id));
+  const consents = got.kind === "hold" ? got.consents : [];
+  const expected = Object.entries(one.consents ?? {}).map(([group, count]) => ({ group, count }));
+  return [
+    { what: "verdict", expected: one.expect, got: got.kind, same: one.expect === got.kind },
+    { what: "policy", expected: named.join(", "), got: got.policies.join(", ") || "none", same: missing.length === 0 },
+    {
+      what: "consents",
+      expected: tellConsents(expected),
+      got: tellConsents(consents),
+      same: one.consents === undefined || tellConsents(expected) === tellConsents(consents),
+    },
+  ].flatMap(({ same, ...difference }) => (same ? [] : [difference]));
+}
+
+/** Such as `1 of approvers and 2 of owners`. */
+export function tellConsents(consents: readonly { readonly group: string; readonly count: number }[]): string {
+  const told = consents.map(({ group, count }) => `${count} of ${group}`);
+  return told.toSorted().join(" and ") || "none";
+}
