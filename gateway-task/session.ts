@@ -13,6 +13,7 @@ import type { Protocol, SessionId } from "../core/ports/session-store.ts";
 import type { LiveSessions } from "./live-sessions.ts";
 import type { Recorder } from "./recorder/recorder.ts";
 import type { SessionRecorder } from "./recorder/session-recorder.ts";
+import { unlessAborted } from "./within.ts";
 
 /** What a client said before anything was decided. The user name is not in it: it decides nothing. */
 export interface Login {
@@ -62,18 +63,20 @@ export type ConnectTarget<Target> = (
 /**
  * The way into a session, the same for every protocol: identify, authorise, record, connect. Each step needs what the one
  * before it found out, so that none can be left out or done out of order; each rejects with a SallyportError.
+ * @param signal its reason is what this rejects with once it is aborted; a recording that was opened is closed then
  */
 export async function openSession<Target>(
   deps: SessionDeps,
   login: Login,
   connect: ConnectTarget<Target>,
+  signal: AbortSignal,
 ): Promise<OpenSession<Target>> {
-  const identified = await identify(deps, login);
+  const identified = await unlessAborted(signal, identify(deps, login));
   const authorised = authorise(deps, identified);
-  const recorded = await record(deps, authorised);
+  const recorded = await openRecording(deps, authorised, signal);
   try {
     const { user, password } = recorded.connection.credentials;
-    const secret = password && (await deps.secrets.get(password.secret));
+    const secret = password && (await unlessAborted(signal, deps.secrets.get(password.secret)));
     return { ...recorded, target: await connect(recorded, { user, password: secret }) };
   } catch (thrown) {
     const error = asSallyportError(thrown, "internal", "the session could not be opened");
@@ -107,6 +110,19 @@ function authorise({ connections }: SessionDeps, identified: Identified): Author
   if (database !== connection.target.database && !connection.target.otherDatabases)
     throw new SallyportError("access-denied", `the connection "${connection.name}" opens its own database only`);
   return { ...identified, connection, database };
+}
+
+/** A recording that opens when nobody waits for it any more is closed again. */
+async function openRecording(deps: SessionDeps, authorised: Authorised, signal: AbortSignal): Promise<Recorded> {
+  const opening = record(deps, authorised);
+  try {
+    return await unlessAborted(signal, opening);
+  } catch (thrown) {
+    const { message } = asSallyportError(thrown, "internal", "the session could not be opened");
+    const tooLate = ({ recorder }: Recorded): void => deps.recorder.seal(recorder, "refused", redactPasses(message));
+    void opening.then(tooLate, () => {}); // where it failed, the recorder has closed it itself
+    throw thrown;
+  }
 }
 
 async function record({ recorder, clock }: SessionDeps, authorised: Authorised): Promise<Recorded> {

@@ -3,13 +3,12 @@ import {
   type DetailedError,
   type Entities,
   preparsePolicySet,
-  preparseSchema,
   statefulIsAuthorized,
   validate,
 } from "@cedar-policy/cedar-wasm/nodejs";
 import { SallyportError } from "../errors.ts";
 import type { ParsedPolicy } from "./policy-file.ts";
-import { type PolicyAction, SCHEMA } from "./schema.ts";
+import { groupsOf, type PolicyAction, SCHEMA } from "./schema.ts";
 
 /** Who asks for what of which connection, as Cedar takes it. */
 export interface CedarAsk {
@@ -30,13 +29,11 @@ export interface CedarEngine {
   ask(ask: CedarAsk, action: PolicyAction, context: Context): CedarAnswer;
 }
 
-const SCHEMA_NAME = "sallyport";
 /** Sets live in the engine's memory under a name, until another takes it. */
 let serial = 0;
 const forget = new FinalizationRegistry<readonly string[]>((names) => {
   for (const name of names) preparsePolicySet(name, { staticPolicies: {} });
 });
-let schemaIsReady = false;
 
 /** What Cedar's validator has to say against these policies, warnings as well: a rule that can never apply protects nothing. */
 export function cedarFaults(policies: readonly ParsedPolicy[]): { policy: string; error: DetailedError }[] {
@@ -50,37 +47,47 @@ export function cedarFaults(policies: readonly ParsedPolicy[]): { policy: string
     .toSorted((one, other) => (one.error.message < other.error.message ? -1 : 1)); // it tells them in any order
 }
 
+/** The policies that can be about an action, in the engine's memory, and what they must be told. */
+interface ActionSet {
+  readonly name: string;
+  readonly entities: Entities;
+  readonly attributes: readonly string[];
+}
+
 /**
- * Answers from validated policies. Each action has a set of its own, of those policies that can be about it, made when it is
- * first asked about: an answer costs what its policies cost.
+ * Answers from validated policies. Each action has a set of its own, made when it is first asked about, and is given no more
+ * of the context than its policies look at. The engine is not given the schema again: that alone would cost as much as an
+ * answer. What a policy should miss for it is an error in its evaluation, and so a block.
  */
 export function cedarEngine(policies: readonly ParsedPolicy[]): CedarEngine {
   const prefix = `policies-${++serial}`;
   const names: string[] = [];
-  const sets = new Map<PolicyAction, string>();
-  const setOf = (action: PolicyAction): string => {
+  const sets = new Map<PolicyAction, ActionSet>();
+  const setOf = (action: PolicyAction): ActionSet => {
     const known = sets.get(action);
     if (known !== undefined) return known;
+    const about = policies.filter(({ actions }) => actions.has(action));
     const name = `${prefix}/${action}`;
     names.push(name);
-    const staticPolicies = textsOf(policies.filter(({ actions }) => actions.has(action)));
-    const answer = preparsePolicySet(name, { staticPolicies });
+    const answer = preparsePolicySet(name, { staticPolicies: textsOf(about) });
     if (answer.type === "failure") throw engineFailed(answer.errors);
-    sets.set(action, name);
-    return name;
+    const parents = groupsOf(action).map(actionUid);
+    const attributes = [...new Set(about.flatMap((policy) => [...policy.attributes]))];
+    const made = { name, entities: [{ uid: actionUid(action), attrs: {}, parents }], attributes };
+    sets.set(action, made);
+    return made;
   };
   const engine: CedarEngine = {
     ask({ principal, resource, entities }, action, context) {
-      readySchema();
+      const set = setOf(action);
       const answer = statefulIsAuthorized({
         principal,
         resource,
-        entities,
-        context,
-        action: { type: "Action", id: action },
-        preparsedPolicySetId: setOf(action),
-        preparsedSchemaName: SCHEMA_NAME,
-        validateRequest: true,
+        action: actionUid(action),
+        entities: [...entities, ...set.entities],
+        context: Object.fromEntries(set.attributes.map((name) => [name, context[name] ?? null])),
+        preparsedPolicySetId: set.name,
+        validateRequest: false,
       });
       if (answer.type === "failure") throw engineFailed(answer.errors);
       const { decision, diagnostics } = answer.response;
@@ -95,15 +102,12 @@ export function cedarEngine(policies: readonly ParsedPolicy[]): CedarEngine {
   return engine;
 }
 
-function textsOf(policies: readonly ParsedPolicy[]): Record<string, string> {
-  return Object.fromEntries(policies.map(({ id, text }) => [id, text]));
+function actionUid(id: string): { type: string; id: string } {
+  return { type: "Action", id };
 }
 
-function readySchema(): void {
-  if (schemaIsReady) return;
-  const answer = preparseSchema(SCHEMA_NAME, SCHEMA);
-  if (answer.type === "failure") throw engineFailed(answer.errors);
-  schemaIsReady = true;
+function textsOf(policies: readonly ParsedPolicy[]): Record<string, string> {
+  return Object.fromEntries(policies.map(({ id, text }) => [id, text]));
 }
 
 function engineFailed(errors: readonly DetailedError[]): SallyportError {

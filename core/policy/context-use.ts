@@ -2,19 +2,16 @@ import type { PolicyJson } from "@cedar-policy/cedar-wasm/nodejs";
 
 /** What a policy looks at in the context. */
 export interface ContextUse {
-  readonly approvals: boolean;
-  readonly clock: boolean;
+  readonly attributes: ReadonlySet<string>;
   /** The context as one value: what is looked at in it cannot be told. */
   readonly whole: boolean;
 }
-
-const CLOCK: ReadonlySet<string> = new Set(["hour", "weekday"]);
 
 export function contextUse({ conditions }: PolicyJson): ContextUse {
   const attributes = new Set<string>();
   let whole = false;
   visit(conditions);
-  return { approvals: attributes.has("approvals"), clock: [...attributes].some((name) => CLOCK.has(name)), whole };
+  return { attributes, whole };
 
   /** Cedar's JSON of an expression: `context.x` is `{".": {left: {Var: "context"}, attr: "x"}}`, and `has` is alike. */
   function visit(node: unknown): void {

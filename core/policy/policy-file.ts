@@ -27,7 +27,8 @@ export interface ParsedPolicy {
   readonly reason: string;
   /** Whose consent it yields to; none: it never does. */
   readonly approvers: string | undefined;
-  readonly usesClock: boolean;
+  /** What it looks at in the context. */
+  readonly attributes: ReadonlySet<string>;
   /** What it can be asked about. */
   readonly actions: ReadonlySet<PolicyAction>;
 }
@@ -59,17 +60,18 @@ export function messageOf({ message, help, sourceLocations }: DetailedError): st
 function policyOf(file: string, { text, start }: PolicyText, json: PolicyJson, complain: Complain): ParsedPolicy[] {
   const annotations = json.annotations ?? {};
   const id = annotations["id"] ?? "";
-  const use = contextUse(json);
+  const { attributes, whole } = contextUse(json);
+  const yields = attributes.has("approvals");
   const faults = [
     ...annotationFaults(annotations),
-    ...(json.effect === "permit" ? permitFaults(annotations, use.approvals) : forbidFaults(annotations, use.approvals)),
-    ...(use.whole ? ["`context` can only be used as `context.something`"] : []),
+    ...(json.effect === "permit" ? permitFaults(annotations, yields) : forbidFaults(annotations, yields)),
+    ...(whole ? ["`context` can only be used as `context.something`"] : []),
   ];
   for (const fault of faults) complain(file, start, id === "" ? fault : `policy "${id}": ${fault}`);
   if (faults.length > 0) return [];
   const { reason = "", approvers } = annotations;
   const actions = actionsOf(json.action, json.effect);
-  return [{ id, file, start, text, effect: json.effect, reason, approvers, usesClock: use.clock, actions }];
+  return [{ id, file, start, text, effect: json.effect, reason, approvers, attributes, actions }];
 }
 
 function annotationFaults(annotations: Readonly<Record<string, string>>): string[] {

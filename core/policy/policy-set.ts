@@ -34,7 +34,7 @@ export function loadPolicies(files: ReadonlyMap<string, string>): LoadedPolicies
     .update(JSON.stringify([SCHEMA, sorted]))
     .digest("hex");
   const rules = { engine: cedarEngine(policies), byId: new Map(policies.map((policy) => [policy.id, policy])) };
-  const usesClock = policies.some((policy) => policy.usesClock);
+  const usesClock = policies.some(({ attributes }) => attributes.has("hour") || attributes.has("weekday"));
   return { version, ids: policies.map(({ id }) => id), ...judgesOf(rules, usesClock) };
 }
 
@@ -87,8 +87,10 @@ function judgesOf(rules: PolicyRules, usesClock: boolean): Omit<Policies, "versi
     const known = scope.byFacts.get(facts);
     if (known !== undefined) return known;
     const context = statementContext(facts);
-    const own = cached(scope, now, [facts.actions, context], () =>
-      facts.actions.map((action) => judge(scope, now, action, context)),
+    // No action is not nothing: whoever made these facts did not understand the statement.
+    const actions: readonly PgAction[] = facts.actions.length > 0 ? facts.actions : ["pg:unknown"];
+    const own = cached(scope, now, [actions, context], () =>
+      actions.map((action) => judge(scope, now, action, context)),
     );
     const judged = facts.prepares === undefined ? own : preparing(own, one(scope, now, facts.prepares.facts));
     scope.byFacts.set(facts, judged);

@@ -20,6 +20,12 @@ export function actionsNamed(name: string): readonly PolicyAction[] {
   return members ?? ACTIONS.filter((action) => action === name);
 }
 
+/** The groups that an action is in, at whatever distance. */
+export function groupsOf(action: PolicyAction): readonly string[] {
+  const own = GROUPS.filter(([, actions]) => actions.some((member) => member === action)).map(([group]) => group);
+  return own.length > 0 ? [...own, EVERY_STATEMENT] : [];
+}
+
 const quoted = (names: readonly string[]): string => names.map((name) => `"${name}"`).join(", ");
 
 /**

@@ -10,13 +10,12 @@ export interface Finding {
 
 const RANK = { allow: 0, hold: 1, block: 2 } as const;
 
-/** Several as one: block before hold before allow. Holds need all of their consents. */
+/** Several as one: block before hold before allow. Holds need all of their consents. Nothing at all is allowed: it does nothing. */
 export function strictest(findings: readonly Finding[]): Finding {
   const rank = Math.max(...findings.map(({ kind }) => RANK[kind]));
   const decisive = findings.filter(({ kind }) => RANK[kind] === rank);
   const [first] = decisive;
-  // What asks for nothing is permitted by nothing.
-  if (first === undefined) return { kind: "block", policies: [], reasons: ["nothing was asked for"], consents: [] };
+  if (first === undefined) return { kind: "allow", policies: [], reasons: [], consents: [] };
   if (decisive.length === 1) return first;
   return {
     kind: first.kind,

@@ -8,8 +8,9 @@ import type { CloseReason } from "../../core/ports/session-store.ts";
 import { overwritePasses, redactPasses } from "../../core/identity/pass.ts";
 import { openChannel } from "../channel.ts";
 import type { LiveSession } from "../live-sessions.ts";
-import { openSession, type Login, type OpenSession, type SessionDeps } from "../session.ts";
+import { type ConnectTarget, openSession, type Login, type OpenSession, type SessionDeps } from "../session.ts";
 import { newSourceLimits } from "../source-limits.ts";
+import { unlessAborted } from "../within.ts";
 import { AUTHENTICATION_OK, backendKeyData, farewell } from "./answers.ts";
 import { cancelAtTarget } from "./cancel.ts";
 import { askForPass, greet } from "./handshake.ts";
@@ -114,10 +115,10 @@ async function accept(
     }
     const pass = await askForPass(socket, packet, deadline.signal);
     const login = readLogin(packet, pass, client);
-    const session = await openSession(deps, login, (opened, credentials) =>
-      connect(opened, credentials, login.settings, isGuarded(deps), deadline.signal),
-    );
-    await relay(session, socket, packet.minor, deps);
+    const target: ConnectTarget<Target> = (opened, credentials) =>
+      connect(opened, credentials, login.settings, isGuarded(deps), deadline.signal);
+    const session = await openSession(deps, login, target, deadline.signal);
+    await relay(session, socket, packet.minor, deps, deadline.signal);
     return true;
   } catch (thrown) {
     const error = asSallyportError(thrown, "internal", "the gateway failed");
@@ -168,6 +169,7 @@ async function connect(
   try {
     const greeting = await logInToTarget(socket, credentials, database, settings, signal);
     if (guarded) demandReadableGreeting(greeting.greeting);
+    signal.throwIfAborted(); // from here on nobody would close it
     return { socket, greeting, guarded };
   } catch (error) {
     socket.socket.destroy();
@@ -181,6 +183,7 @@ async function relay(
   socket: net.Socket,
   minor: number,
   deps: PostgresListenerDeps,
+  signal: AbortSignal,
 ): Promise<void> {
   const { greeting, processId, cancelSecret, ready } = target.greeting;
   const secret = randomBytes(minor >= 2 ? 32 : 4);
@@ -213,7 +216,7 @@ async function relay(
   };
   const relayed = new Relay(recorder, openChannel(socket), openChannel(target.socket.socket), ended, guard);
   try {
-    await deps.cancelKeys.put(processId, secret, key);
+    await unlessAborted(signal, deps.cancelKeys.put(processId, secret, key));
     deps.live.add(live);
     const hello = (cancelKey: Buffer): Buffer =>
       Buffer.concat([AUTHENTICATION_OK, greeting, backendKeyData(processId, cancelKey), ready]);

@@ -1,4 +1,4 @@
-import { mkdir, rm, statfs } from "node:fs/promises";
+import { mkdir, rm } from "node:fs/promises";
 import path from "node:path";
 import { Worker } from "node:worker_threads";
 import type { Logger } from "pino";
@@ -9,6 +9,7 @@ import type { LeaseStore } from "../../core/ports/lease-store.ts";
 import type { CloseReason, SessionId } from "../../core/ports/session-store.ts";
 import type { Digest, Instant } from "../../core/brand.ts";
 import { alone } from "../alone.ts";
+import { within } from "../within.ts";
 import { closeSession, openingOf, type EvidenceStores } from "./closing.ts";
 import { IntentLog, type LogFiles } from "./intent-log.ts";
 import type { FromPacker, ToPacker } from "./packer-protocol.ts";
@@ -17,12 +18,14 @@ import type { SessionTotals } from "./session-packer.ts";
 import { SessionRecorder, type RecorderCore } from "./session-recorder.ts";
 import { Slabs } from "./slabs.ts";
 import { LEASE_LOST_MS, type Monotonic, spoolLease } from "./spool-lease.ts";
+import { spoolFault } from "./spool-room.ts";
+import { STORE_WITHIN_MS, timelyStores } from "./timely-stores.ts";
 import { Uploader } from "./uploader.ts";
 
 const HOUSEKEEPING_MS = 1_000;
-/** With less room than this on the spool's disk, sessions end rather than go unrecorded. */
-const MIN_FREE_BYTES = 256 * 2 ** 20;
 const CLOSE_RETRY_MS = 1_000;
+/** A client waits for its session to open: what the index needs longer for is refused, and closed again. */
+const OPEN_WITHIN_MS = 10_000;
 /** At the very end, for a last flush of a disk that may stall, and for giving up the lease. */
 const LET_GO_MS = 1_000;
 
@@ -36,6 +39,8 @@ export interface RecorderOptions extends EvidenceStores {
   readonly logger: Logger;
   readonly files?: LogFiles;
   readonly monotonic?: Monotonic;
+  /** How long a store may take for an answer. */
+  readonly storeWithinMs?: number;
 }
 
 interface Ending {
@@ -79,6 +84,7 @@ class TaskRecorder implements Recorder, RecorderCore {
   readonly log: IntentLog;
   readonly slabs: Slabs;
   readonly #options: RecorderOptions;
+  readonly #stores: EvidenceStores;
   readonly #directory: string;
   readonly #worker: Worker;
   readonly #uploader: Uploader;
@@ -96,7 +102,9 @@ class TaskRecorder implements Recorder, RecorderCore {
   readonly #lookForSpools: () => Promise<void>;
   #renewedAt: number;
   #renewing = false;
-  readonly #measureSpool = alone(() => this.#measure());
+  readonly #measureSpool = alone(async () => {
+    this.#full = await spoolFault(this.#directory);
+  });
   readonly #recoverSpools = alone(() => this.#recover());
 
   constructor(directory: string, options: RecorderOptions) {
@@ -104,9 +112,11 @@ class TaskRecorder implements Recorder, RecorderCore {
     this.#directory = directory;
     this.#monotonic = options.monotonic ?? (() => performance.now());
     this.#renewedAt = this.#monotonic();
-    this.#lookForSpools = spoolRecovery({ ...options, monotonic: this.#monotonic });
+    const withinMs = options.storeWithinMs ?? STORE_WITHIN_MS;
+    this.#stores = timelyStores(options, withinMs);
+    this.#lookForSpools = spoolRecovery({ ...options, ...this.#stores, monotonic: this.#monotonic });
     this.log = new IntentLog(directory, options.files, (error) => this.#fail(error));
-    this.#uploader = new Uploader(options.chunks, options.logger);
+    this.#uploader = new Uploader(options.chunks, options.logger, withinMs);
     this.#worker = new Worker(new URL("./packer-worker.ts", import.meta.url), {
       workerData: { spool: directory },
     });
@@ -124,7 +134,8 @@ class TaskRecorder implements Recorder, RecorderCore {
     this.#sessions.set(recorder.session, { opened, reason: "interrupted", endedAt: 0, stored: 0, last: undefined });
     try {
       await recorder.opened;
-      await this.#options.sessions.open(openingOf(opened, this.#options.task));
+      const row = this.#stores.sessions.open(openingOf(opened, this.#options.task));
+      await within(OPEN_WITHIN_MS, row, "opening a session in the index");
     } catch (error) {
       this.seal(recorder, "recording-failed");
       throw error;
@@ -223,7 +234,7 @@ class TaskRecorder implements Recorder, RecorderCore {
     const { totals, sequence, sha256 } = last;
     try {
       const opening = openingOf(opened, task);
-      await closeSession(this.#options, { opening, endedAt, reason, totals, chunks: sequence + 1, head: sha256 });
+      await closeSession(this.#stores, { opening, endedAt, reason, totals, chunks: sequence + 1, head: sha256 });
       await rm(path.join(this.#directory, session), { recursive: true, force: true });
     } catch (error) {
       logger.error({ err: error, session }, "a session could not be closed in the store");
@@ -262,20 +273,6 @@ class TaskRecorder implements Recorder, RecorderCore {
       if (late) this.#fail(new SallyportError("recording-failed", message, { cause }));
     } finally {
       this.#renewing = false;
-    }
-  }
-
-  async #measure(): Promise<void> {
-    try {
-      const { bavail, bsize } = await statfs(this.#directory);
-      this.#full =
-        bavail * bsize < MIN_FREE_BYTES
-          ? new SallyportError("limit-exceeded", "the disk that holds the recordings is full")
-          : undefined;
-    } catch (cause) {
-      this.#full = new SallyportError("recording-failed", "the disk that holds the recordings cannot be read", {
-        cause,
-      });
     }
   }
 

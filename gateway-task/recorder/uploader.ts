@@ -1,13 +1,18 @@
 import { readFile, unlink } from "node:fs/promises";
 import type { Logger } from "pino";
+import { SallyportError } from "../../core/errors.ts";
 import type { Digest } from "../../core/brand.ts";
 import type { ChunkStore } from "../../core/ports/chunk-store.ts";
 import type { SessionId } from "../../core/ports/session-store.ts";
+import { within } from "../within.ts";
+import { STORE_WITHIN_MS } from "./timely-stores.ts";
 
 /** Uploads at a time: two leave half of Node's thread pool to the flushing of the intent log. */
 const CONCURRENCY = 2;
 /** Chunks of one session that are stored together, where the store can. */
 const MAX_BATCH = 32;
+/** Calls that were given up and may still answer: each holds a chunk or the names of a batch. No more are made beyond it. */
+const MAX_UNANSWERED = 64;
 const FIRST_RETRY_MS = 200;
 const MAX_RETRY_MS = 15_000;
 
@@ -25,17 +30,21 @@ interface Job {
 
 /**
  * Moves chunks from the spool to the store. A chunk's file is deleted only when the store has confirmed it, which it does
- * by checksum; an outage is retried for as long as it lasts, and the spool's own bound ends it if it must.
+ * by checksum; an outage is retried for as long as it lasts, and the spool's own bound ends it if it must. A call that does
+ * not answer is given up and made again: should both succeed in the end, they have put the same bytes under the same key.
  */
 export class Uploader {
   readonly #store: ChunkStore;
   readonly #logger: Logger;
   readonly #queue: Job[] = [];
+  readonly #withinMs: number;
   #running = 0;
+  #unanswered = 0;
   #stopped = false;
   #idle: (() => void)[] = [];
 
-  constructor(store: ChunkStore, logger: Logger) {
+  constructor(store: ChunkStore, logger: Logger, withinMs = STORE_WITHIN_MS) {
+    this.#withinMs = withinMs;
     this.#store = store;
     this.#logger = logger;
   }
@@ -105,7 +114,20 @@ export class Uploader {
   }
 
   async #put(chunks: readonly SpooledChunk[]): Promise<void> {
-    if ((await this.#store.adopt?.(chunks)) === true) return;
-    for (const chunk of chunks) await this.#store.put(chunk, await readFile(chunk.file), chunk.sha256);
+    const store = this.#store;
+    if (store.adopt !== undefined && (await this.#timely(() => store.adopt?.(chunks))) === true) return;
+    for (const chunk of chunks) {
+      const body = await readFile(chunk.file);
+      await this.#timely(() => store.put(chunk, body, chunk.sha256));
+    }
+  }
+
+  async #timely<T>(call: () => Promise<T> | undefined): Promise<T | undefined> {
+    if (this.#unanswered >= MAX_UNANSWERED)
+      throw new SallyportError("store-unavailable", "the store has left too many calls without an answer");
+    this.#unanswered++;
+    const asked = Promise.resolve(call()).finally(() => this.#unanswered--);
+    asked.catch(() => {}); // it may fail when nobody waits for it any more
+    return within(this.#withinMs, asked, "storing a chunk");
   }
 }

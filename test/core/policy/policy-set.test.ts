@@ -24,7 +24,8 @@ describe("a set of policies", () => {
     });
     expect(policies.statements(askOf(), [factsOf("pg:select")])).toMatchObject({ kind: "block", policies: [] });
     expect(policies.action(askOf(), "pg:functionCall")).toMatchObject({ kind: "block", policies: [] });
-    expect(policies.statements(askOf(), [])).toMatchObject({ kind: "block" });
+    expect(policies.statements(askOf(), [factsOf([])])).toMatchObject({ kind: "block" });
+    expect(policies.statements(askOf(), [])).toEqual({ kind: "allow", policies: [] }); // an empty query
   });
 
   test("names the policy that allows, and the one that blocks with its reason", () => {

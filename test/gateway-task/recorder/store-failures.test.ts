@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { SallyportError } from "../../../core/errors.ts";
 import type { ChunkStore } from "../../../core/ports/chunk-store.ts";
+import type { SessionId } from "../../../core/ports/session-store.ts";
 import type { Recorder } from "../../../gateway-task/recorder/recorder.ts";
 import { recorderStage, type RecorderStage } from "../../setup/recorder.ts";
 
@@ -86,6 +87,44 @@ describe("a recorder whose store fails", () => {
     const closing = async () => (await sessions.get(session))?.closing;
     await expect.poll(closing).toMatchObject({ reason: "recording-failed" });
     expect(await stage.verify(session)).toMatchObject({ ok: true });
+  });
+
+  it("refuses a session whose row the index takes too long for, and closes it, also when the row comes after all", async () => {
+    stage = await recorderStage();
+    const { sessions } = stage.options;
+    const late: (() => void)[] = [];
+    recorder = await stage.start("task-a", {
+      storeWithinMs: 30,
+      sessions: {
+        ...sessions,
+        open: async (row) => {
+          if (late.length === 0) await new Promise<void>((answered) => late.push(answered));
+          return sessions.open(row);
+        },
+      },
+    });
+    await expect(stage.session(recorder)).rejects.toMatchObject({ code: "store-unavailable" });
+    const closed = async () => (await sessions.list({ limit: 10, live: false })).map(({ closing }) => closing?.reason);
+    await expect.poll(closed, { timeout: 10_000 }).toEqual(["recording-failed"]);
+    late[0]?.();
+    await new Promise((done) => setImmediate(done));
+    expect(await sessions.list({ limit: 10, live: true })).toEqual([]);
+    const [session] = [...stage.stored.manifests.keys()];
+    expect(await stage.verify(session ?? ("none" as SessionId))).toMatchObject({ ok: true });
+  });
+
+  it("closes a session although the store did not answer once", async () => {
+    let silent = 1;
+    stage = await recorderStage((chunks) => ({
+      ...chunks,
+      putManifest: async (...given) => (silent-- > 0 ? new Promise(() => {}) : chunks.putManifest(...given)),
+    }));
+    recorder = await stage.start("task-a", { storeWithinMs: 30 });
+    const session = await stage.session(recorder);
+    recorder.seal(session, "client-closed");
+    const closing = async () => (await stage.options.sessions.get(session.session))?.closing;
+    await expect.poll(closing, { timeout: 10_000 }).toMatchObject({ reason: "client-closed" });
+    expect(await stage.verify(session.session)).toMatchObject({ ok: true });
   });
 
   it("ends every session when the lease on the spool can neither be renewed nor refused", async () => {
