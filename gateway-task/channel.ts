@@ -5,8 +5,9 @@ import type { Permit, Side } from "./recorder/permit.ts";
 /**
  * Takes bytes as they are read. `true`: done with them, their buffer can be read into again. `false`: they are still being
  * written. A promise: likewise, and nothing more is to be read until it resolves.
+ * @param recorded what is to be recorded of them, where that is something else
  */
-type Consumer = (bytes: Buffer) => boolean | Promise<void>;
+type Consumer = (bytes: Buffer, recorded?: Buffer) => boolean | Promise<void>;
 
 /** What hears of a channel's bytes and of its end. */
 export interface ChannelEvents {

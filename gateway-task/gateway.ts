@@ -1,6 +1,7 @@
 import type { Logger } from "pino";
 import { SallyportError } from "../core/errors.ts";
-import type { Connections } from "../core/config/connections.ts";
+import type { ConnectionConfig, Connections } from "../core/config/connections.ts";
+import type { Masking } from "../core/masking/masking.ts";
 import { loadSqlParser } from "../core/policy/sql-parser.ts";
 import { statementFacts } from "../core/policy/statement-facts.ts";
 import type { Policies } from "../core/policy/verdict.ts";
@@ -13,6 +14,7 @@ import type { Secrets } from "../core/ports/secrets.ts";
 import { newHeldLimits } from "./consent.ts";
 import { watchSessions } from "./live-sessions.ts";
 import { newFactsReader } from "./postgres/facts-reader.ts";
+import { newMaskers } from "./postgres/masking/open-masker.ts";
 import { listenForPostgres, type PostgresListenerDeps } from "./postgres/listener.ts";
 import { startRecorder } from "./recorder/recorder.ts";
 import type { EvidenceStores } from "./recorder/closing.ts";
@@ -27,6 +29,8 @@ export interface GatewayDeps extends EvidenceStores {
   readonly connections: () => Connections;
   readonly policies: () => Policies;
   readonly approvals: ApprovalDesk;
+  /** What is masked on a connection, now; nothing where it is not given. */
+  readonly masking?: ((connection: ConnectionConfig) => Masking | undefined) | undefined;
   readonly passes: PassStore;
   readonly cancelKeys: CancelKeys;
   readonly leases: LeaseStore;
@@ -54,7 +58,8 @@ export async function startGateway(deps: GatewayDeps): Promise<Gateway> {
   const failed = new Promise<SallyportError>((done) => recorder.onFailure(done));
   const facts = newFactsReader(statementFacts);
   const guard = { facts, held: newHeldLimits() };
-  const listening = listenForPostgres({ ...deps, ...deps.postgres, ...guard, recorder, live });
+  const openMasker = newMaskers(deps.masking ?? (() => undefined));
+  const listening = listenForPostgres({ ...deps, ...deps.postgres, ...guard, recorder, live, openMasker });
   const listener = await listening.catch(async (error: unknown) => {
     live.close();
     await recorder.close(SESSIONS_END_MS);

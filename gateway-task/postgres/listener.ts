@@ -18,6 +18,9 @@ import type { GuardDeps } from "./guarded-input.ts";
 import { demandReadable, demandReadableGreeting } from "./readable-text.ts";
 import { isGuarded, Relay } from "./relay.ts";
 import type { StartupMessage } from "./startup.ts";
+import { maskedTarget } from "./masking/masked-target.ts";
+import type { OpenMasker } from "./masking/open-masker.ts";
+import type { StreamMasker } from "./masking/stream-masker.ts";
 import { openTarget, type TargetSocket } from "./target.ts";
 import { logInToTarget, type LoggedIn } from "./target-login.ts";
 
@@ -43,6 +46,8 @@ export interface PostgresListenerDeps extends SessionDeps, GuardDeps {
   readonly listen: { readonly host: string; readonly port: number };
   readonly tls: SecureContext | undefined;
   readonly plaintextOnLoopback: boolean;
+  /** Who masks a session's results, where anything is to be masked. */
+  readonly openMasker: OpenMasker;
 }
 
 export interface PostgresListener {
@@ -57,6 +62,7 @@ interface Target {
   readonly greeting: LoggedIn;
   /** There were policies then, and what it says of itself lets statements be judged. */
   readonly guarded: boolean;
+  readonly masker: StreamMasker | undefined;
 }
 
 /** Listens for PostgreSQL clients. Each connection is its own task, with its own deadline; none can hold up another. */
@@ -116,7 +122,7 @@ async function accept(
     const pass = await askForPass(socket, packet, deadline.signal);
     const login = readLogin(packet, pass, client);
     const target: ConnectTarget<Target> = (opened, credentials) =>
-      connect(opened, credentials, login.settings, isGuarded(deps), deadline.signal);
+      connect(opened, credentials, login.settings, isGuarded(deps), deps.openMasker, deadline.signal);
     const session = await openSession(deps, login, target, deadline.signal);
     await relay(session, socket, packet.minor, deps, deadline.signal);
     return true;
@@ -162,6 +168,7 @@ async function connect(
   credentials: { user: string; password: string | undefined },
   settings: ReadonlyMap<string, string>,
   guarded: boolean,
+  openMasker: OpenMasker,
   signal: AbortSignal,
 ): Promise<Target> {
   if (guarded) demandReadable(settings);
@@ -169,8 +176,12 @@ async function connect(
   try {
     const greeting = await logInToTarget(socket, credentials, database, settings, signal);
     if (guarded) demandReadableGreeting(greeting.greeting);
+    const masker = await unlessAborted(
+      signal,
+      openMasker({ connection, database, credentials, unmaskedBy: undefined }),
+    );
     signal.throwIfAborted(); // from here on nobody would close it
-    return { socket, greeting, guarded };
+    return { socket, greeting, guarded, masker };
   } catch (error) {
     socket.socket.destroy();
     throw error;
@@ -204,6 +215,9 @@ async function relay(
   };
   const guard = { deps, asker, guarded: target.guarded };
   const key = { session: recorder.session, connection: connection.name, processId, secret: cancelSecret };
+  const { masker } = target;
+  const channel = openChannel<"target">(target.socket.socket);
+  const shown = masker === undefined ? channel : maskedTarget(channel, masker);
   const ended = (reason: CloseReason, error: SallyportError | undefined): void => {
     deps.live.remove(live);
     deps.recorder.seal(recorder, reason, error?.message);
@@ -214,7 +228,7 @@ async function relay(
       deps.logger.warn({ err: cause, session: recorder.session }, "a cancel key could not be removed");
     });
   };
-  const relayed = new Relay(recorder, openChannel(socket), openChannel(target.socket.socket), ended, guard);
+  const relayed = new Relay(recorder, openChannel(socket), shown, ended, guard);
   try {
     await unlessAborted(signal, deps.cancelKeys.put(processId, secret, key));
     deps.live.add(live);

@@ -12,7 +12,7 @@ export interface Refusal {
 }
 
 /** A word that no grammar accepts as a statement, and that the server quotes when it says so. */
-const MARK = "sallyport_refused_";
+export const REFUSAL_MARK = "sallyport_refused_";
 const NONCE_BYTES = 12;
 /** Refusals whose error is still to come: a client this far ahead of its errors sees the server's own words. */
 const MAX_OUTSTANDING = 10_000;
@@ -38,7 +38,7 @@ export class Refusals {
       if (this.#outstanding.size <= MAX_OUTSTANDING) break;
       this.#outstanding.delete(oldest);
     }
-    const word = `${MARK}${nonce}`;
+    const word = `${REFUSAL_MARK}${nonce}`;
     const [tag] = asked;
     // What ends with its own ReadyForQuery is replaced by what does so, too.
     if (tag === QUERY || tag === FUNCTION_CALL) return encode("Q", Buffer.from(`${word}\0`));
@@ -50,9 +50,9 @@ export class Refusals {
   /** An ErrorResponse as the client is to see it: ours, where it answers a substitute; else undefined. */
   rewrite(error: Buffer): Buffer | undefined {
     if (this.#outstanding.size === 0) return undefined;
-    const at = error.indexOf(MARK);
+    const at = error.indexOf(REFUSAL_MARK);
     if (at < 0) return undefined;
-    const nonce = error.toString("latin1", at + MARK.length, at + MARK.length + 2 * NONCE_BYTES);
+    const nonce = error.toString("latin1", at + REFUSAL_MARK.length, at + REFUSAL_MARK.length + 2 * NONCE_BYTES);
     const refusal = this.#outstanding.get(nonce);
     if (refusal === undefined) return undefined;
     // Errors come in the order of what was asked: those before this one were skipped, and have none.

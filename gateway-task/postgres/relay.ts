@@ -63,6 +63,10 @@ export class Relay {
   #notices: Buffer[] = [];
   #telling: Promise<void> | undefined;
   #showing = false;
+  /** Follows what is recorded, where that is not what the client sees. */
+  #masked: MessageFramer | undefined;
+  /** Errors of the last bytes shown that became ours. */
+  #refused: { readonly theirs: Buffer; readonly ours: Buffer }[] = [];
   #hideUntil = 0;
   /** The last error that the target sent says that it closes (§54.8, field V). */
   #fatal = false;
@@ -128,7 +132,7 @@ export class Relay {
       ended: () => this.#clientEnded(),
     });
     this.#target.start({
-      consumer: (bytes) => this.#show(bytes),
+      consumer: (bytes, masked) => this.#show(bytes, masked),
       failed,
       ended: () => this.#targetEnded(),
     });
@@ -183,12 +187,14 @@ export class Relay {
   }
 
   /** Target → client. */
-  #show(bytes: Buffer): boolean | Promise<void> {
+  #show(bytes: Buffer, masked = bytes): boolean | Promise<void> {
     if (this.#closing) return true;
     const framer = this.#fromTarget;
     if (framer.rules === BACKEND_RULES_REDACTING && framer.count >= this.#hideUntil) framer.rules = this.#usualRules;
+    if (this.#refused.length > 0) this.#refused = [];
     framer.push(bytes);
-    const { forward, recorded } = framer;
+    const { forward } = framer;
+    const recorded = masked === bytes ? framer.recorded : this.#kept(masked);
     this.#guarded?.settle(framer.count);
     if (forward.length === 0) return true;
     if (framer.lastTag === READY_FOR_QUERY && framer.atBoundary) this.#status = forward.at(-1) ?? IDLE;
@@ -199,6 +205,16 @@ export class Relay {
     const sent = this.#client.send(permit) ?? this.#client.isIdle;
     if (this.#notices.length > 0) this.#tell();
     return sent;
+  }
+
+  /** What is to be recorded in place of what the client sees: message by message the same, but for what is masked. */
+  #kept(masked: Buffer): Buffer {
+    const framer = (this.#masked ??= new MessageFramer(this.#usualRules, READY, MAX_ERROR_BYTES, (message) =>
+      this.#answerKept(message),
+    ));
+    framer.rules = this.#fromTarget.rules;
+    framer.push(masked);
+    return framer.recorded;
   }
 
   async #showLater(permit: Permit<"client"> | Promise<Permit<"client">>): Promise<void> {
@@ -242,7 +258,20 @@ export class Relay {
   /** An error or notice of the target's, where one is looked at. */
   #answer(message: Buffer): Buffer | Replacement {
     const ours = message[0] === ERROR_RESPONSE ? this.#guarded?.answered(message) : undefined;
-    if (ours !== undefined) return { forward: ours, recorded: ours };
+    if (ours !== undefined) {
+      this.#refused.push({ theirs: Buffer.from(message), ours });
+      return { forward: ours, recorded: ours };
+    }
+    return this.#fromTarget.rules === BACKEND_RULES_REDACTING ? redactErrorReply(message) : message;
+  }
+
+  /** The same of what is recorded in its place, behind it. */
+  #answerKept(message: Buffer): Buffer | Replacement {
+    const [first] = this.#refused;
+    if (first !== undefined && first.theirs.equals(message)) {
+      this.#refused.shift();
+      return { forward: first.ours, recorded: first.ours };
+    }
     return this.#fromTarget.rules === BACKEND_RULES_REDACTING ? redactErrorReply(message) : message;
   }
 

@@ -7,6 +7,7 @@ import { createSecureContext } from "node:tls";
 import { pino } from "pino";
 import { approvalDesk } from "../../core/approval/desk.ts";
 import { parseConnections } from "../../core/config/connections.ts";
+import { parseMasking } from "../../core/masking/config.ts";
 import { mintPass } from "../../core/identity/pass.ts";
 import type { PrincipalId } from "../../core/identity/principal.ts";
 import { UNGUARDED } from "../../core/policy/unguarded.ts";
@@ -18,7 +19,7 @@ import { decodeChunk } from "../../core/recording/chunk.ts";
 import type { SessionEvent, StatementEvent } from "../../core/recording/events.ts";
 import { readEvents } from "../../core/recording/reader.ts";
 import { verifySession } from "../../core/recording/verify.ts";
-import { startGateway, type Gateway } from "../../gateway-task/gateway.ts";
+import { startGateway, type Gateway, type GatewayDeps } from "../../gateway-task/gateway.ts";
 import { openLocalState, type LocalState } from "../../local/state.ts";
 import { testAuthority } from "./certificates.ts";
 
@@ -49,6 +50,8 @@ export interface TestGatewayOptions {
   /** None by default. */
   readonly policies?: () => Policies;
   readonly approvals?: ApprovalDesk;
+  /** `masking.yaml`, parsed: nothing is masked by default. */
+  readonly masking?: unknown;
   /** Another gateway, whose stores this one shares, as two tasks do. Close this one first. */
   readonly beside?: TestGateway;
 }
@@ -113,6 +116,7 @@ export async function startTestGateway(options: TestGatewayOptions): Promise<Tes
     connections: () => connectionsOf(options),
     policies: options.policies ?? (() => UNGUARDED),
     approvals: options.approvals ?? desk,
+    masking: maskingOf(options),
     clock: Date.now,
     logger: pino({ level: "debug" }, { write: (line: string) => void logs.push(line) }),
     postgres: {
@@ -152,6 +156,12 @@ function connectionsOf({ target, access = ["engineers"], durability = "intent" }
     durability,
   };
   return parseConnections({ connections: { [TEST_CONNECTION]: shop } });
+}
+
+function maskingOf({ masking }: TestGatewayOptions): GatewayDeps["masking"] {
+  if (masking === undefined) return undefined;
+  const config = parseMasking(masking, Buffer.alloc(32, 7));
+  return ({ name, environment }) => config.forConnection(name, environment);
 }
 
 function passesOf({ passes }: LocalState): Pick<TestGateway, "pass" | "revoke"> {

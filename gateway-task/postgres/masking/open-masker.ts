@@ -1,0 +1,51 @@
+import type { ConnectionConfig } from "../../../core/config/connections.ts";
+import type { Masking } from "../../../core/masking/masking.ts";
+import { openTarget } from "../target.ts";
+import { logInToTarget, type TargetCredentials } from "../target-login.ts";
+import { newCatalogs } from "./catalog.ts";
+import { readCatalog, type CatalogRows } from "./catalog-rows.ts";
+import { StreamMasker } from "./stream-masker.ts";
+
+/** For a target to tell its catalog. */
+const READ_TIMEOUT_MS = 15_000;
+
+/** Whose results are to be masked. */
+interface MaskedSession {
+  readonly connection: ConnectionConfig;
+  readonly database: string;
+  readonly credentials: TargetCredentials;
+  /** The policy that lets the session's client see everything, if there is one. */
+  readonly unmaskedBy: string | undefined;
+}
+
+export type OpenMasker = (session: MaskedSession) => Promise<StreamMasker | undefined>;
+
+/** @param masking the rules that a connection has now, if any */
+export function newMaskers(masking: (connection: ConnectionConfig) => Masking | undefined): OpenMasker {
+  const catalogs = newCatalogs(() => performance.now());
+  return async ({ connection, database, credentials, unmaskedBy }) => {
+    const rules = masking(connection);
+    if (rules === undefined || (!rules.hasColumnRules && !rules.hasDetectors)) return undefined;
+    const catalog = rules.hasColumnRules ? catalogs(rules, connection.name, database) : undefined;
+    const ask = async (): Promise<CatalogRows> => askCatalog(connection, database, credentials);
+    const masker = new StreamMasker({ masking: rules, unmasked: unmaskedBy !== undefined, catalog, ask });
+    await masker.open();
+    return masker;
+  };
+}
+
+/** Over a connection of our own, so that the session's is never in a state that its client did not put it in. */
+async function askCatalog(
+  connection: ConnectionConfig,
+  database: string,
+  credentials: TargetCredentials,
+): Promise<CatalogRows> {
+  const signal = AbortSignal.timeout(READ_TIMEOUT_MS);
+  const target = await openTarget(connection.target, signal);
+  try {
+    await logInToTarget(target, credentials, database, new Map([["application_name", "sallyport masking"]]), signal);
+    return await readCatalog(target, signal);
+  } finally {
+    target.socket.destroy();
+  }
+}

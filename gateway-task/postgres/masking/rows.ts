@@ -1,0 +1,123 @@
+import { SallyportError } from "../../../core/errors.ts";
+import type { ColumnPlan, RowPlan } from "./row-plan.ts";
+import { Slab } from "./slab.ts";
+import type { MaskView } from "./view.ts";
+
+/** Tag, length word, number of columns. */
+const ROW_HEADER_BYTES = 7;
+/** Room beside what a chunk holds, for values that grow. */
+const GROWTH_BYTES = 4 << 10;
+
+/**
+ * DataRow messages (PostgreSQL 18 §54.7), all complete, between two offsets, as a view of them may have them: undefined if
+ * that is as they are.
+ */
+export function rewriteRows(
+  bytes: Buffer,
+  from: number,
+  to: number,
+  plan: RowPlan,
+  view: MaskView,
+): Buffer | undefined {
+  const detects = looks(bytes, from, to, plan, view);
+  if (!plan.masks && !detects) return undefined;
+  const rewriter = new RowRewriter(bytes, from, plan, view, detects);
+  for (let at = from; at < to;) at = rewriter.row(at, to);
+  return rewriter.end(to);
+}
+
+function looks(bytes: Buffer, from: number, to: number, plan: RowPlan, { masking }: MaskView): boolean {
+  if (!masking.hasDetectors) return false;
+  if (plan.columns.some(({ rule, type, format }) => rule === undefined && masking.alwaysLook(type, format)))
+    return true;
+  return masking.mayContain(bytes, from, to);
+}
+
+class RowRewriter {
+  readonly #bytes: Buffer;
+  readonly #columns: readonly ColumnPlan[];
+  readonly #rest: ColumnPlan;
+  readonly #view: MaskView;
+  readonly #detects: boolean;
+  #slab: Slab | undefined;
+  /** What stands before it is in the slab. */
+  #copied: number;
+
+  constructor(bytes: Buffer, from: number, plan: RowPlan, view: MaskView, detects: boolean) {
+    this.#bytes = bytes;
+    this.#copied = from;
+    const of = (column: ColumnPlan): ColumnPlan =>
+      column.rule === undefined || view.applies(column.rule) ? column : { ...column, rule: undefined };
+    this.#columns = plan.columns.map(of);
+    this.#rest = of(plan.rest);
+    this.#view = view;
+    this.#detects = detects;
+  }
+
+  /** The row at `at`; answers the offset behind it. */
+  row(at: number, to: number): number {
+    const bytes = this.#bytes;
+    const length = bytes.readInt32BE(at + 1);
+    const end = at + 1 + length;
+    if (end > to || length < ROW_HEADER_BYTES - 1) throw malformed();
+    const count = bytes.readUInt16BE(at + 5);
+    let grown = 0;
+    let header = -1;
+    let field = at + ROW_HEADER_BYTES;
+    for (let n = 0; n < count; n++) {
+      if (field + 4 > end) throw malformed();
+      const size = bytes.readInt32BE(field);
+      const start = field + 4;
+      field = size > 0 ? start + size : start;
+      if (field > end || size < -1) throw malformed();
+      const column = this.#columns[n] ?? this.#rest;
+      if (size < 0 || (column.rule === undefined && !this.#detects)) continue;
+      const value = bytes.subarray(start, field);
+      const masked = this.#masked(value, column);
+      if (masked === value) continue;
+      if (header < 0) header = this.#open(at, end);
+      this.#replace(start, field, masked);
+      grown += (masked?.length ?? 0) - size;
+    }
+    if (field !== end) throw malformed();
+    if (header >= 0) this.#slab?.setWord(length + grown, header + 1);
+    return end;
+  }
+
+  /** Everything up to `to`, changed; undefined if nothing was. */
+  end(to: number): Buffer | undefined {
+    this.#slab?.add(this.#bytes, this.#copied, to);
+    return this.#slab?.bytes;
+  }
+
+  #masked(value: Buffer, { rule, type, format }: ColumnPlan): Buffer | undefined {
+    const { masking, count } = this.#view;
+    if (rule === undefined) return masking.detectInValue(value, type, format, count);
+    count(rule);
+    return masking.maskValue(rule, value, type, format);
+  }
+
+  /** Copies what stands before the row, and its header; answers where in the slab that is. */
+  #open(at: number, end: number): number {
+    const slab = (this.#slab ??= new Slab(this.#bytes.length - this.#copied + (end - at) + GROWTH_BYTES));
+    const header = slab.length + at - this.#copied;
+    slab.add(this.#bytes, this.#copied, at + ROW_HEADER_BYTES);
+    this.#copied = at + ROW_HEADER_BYTES;
+    return header;
+  }
+
+  #replace(start: number, end: number, masked: Buffer | undefined): void {
+    const slab = this.#slab as Slab;
+    slab.add(this.#bytes, this.#copied, start - 4);
+    slab.word(masked?.length ?? -1);
+    if (masked !== undefined) slab.add(masked, 0, masked.length);
+    this.#copied = end;
+  }
+}
+
+function malformed(): SallyportError {
+  return new SallyportError(
+    "protocol-violation",
+    "the target sent a row that is not well-formed, and cannot be masked",
+  );
+}
