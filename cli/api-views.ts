@@ -88,3 +88,29 @@ export const deviceView = z.object({
 });
 export const tokenView = z.object({ access_token: z.string(), expires_in: z.number() });
 export const tokenRefusalView = z.object({ error: z.string(), error_description: z.string().optional() });
+
+const named = z.object({ id: z.string(), name: z.string() });
+export const approvalView = z.object({
+  id: z.string(),
+  kind: z.enum(["statement", "connect"]),
+  status: z.string(),
+  requester: named,
+  connection: z.string(),
+  environment: z.string(),
+  client: z.string(),
+  session: z.string().nullable(),
+  shown: z.string(),
+  digest: z.string(),
+  policyVersion: z.string(),
+  policies: z.array(z.string()),
+  reason: z.string(),
+  consents: z.array(z.object({ group: z.string(), count: z.number() })),
+  answers: z.array(z.object({ by: named, consents: z.boolean(), words: z.string(), at: z.string() })),
+  requestedAt: z.string(),
+  expiresAt: z.string(),
+  decidedAt: z.string().nullable(),
+  closed: z.object({ at: z.string(), by: named.nullable() }).nullable(),
+  may: z.object({ decide: z.boolean(), cancel: z.boolean(), revoke: z.boolean() }),
+});
+export type ApprovalView = z.infer<typeof approvalView>;
+export const approvalsView = z.object({ approvals: z.array(approvalView), next: z.string().nullable() });

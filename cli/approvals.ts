@@ -1,16 +1,21 @@
 import { randomBytes } from "node:crypto";
+import type { Hono } from "hono";
 import { approvalDesk } from "../core/approval/desk.ts";
-import { parseDirectory } from "../core/config/directory.ts";
 import type { ApprovalDesk } from "../core/ports/approval-desk.ts";
+import type { Outbox } from "../core/ports/outbox.ts";
+import { approvalsApp } from "../functions/approvals/app.ts";
 import { notifier } from "../functions/notify/notifier.ts";
+import type { AuthenticatedEnv } from "../functions/shared/authenticated.ts";
+import type { Configuration } from "../local/configuration.ts";
 import { smtpMailer } from "../local/smtp-mailer.ts";
 import type { LocalState } from "../local/state.ts";
-import { watchYaml } from "../local/watched-file.ts";
 import type { ServeOptions } from "./serve.ts";
 
 interface ApprovalParts {
-  readonly options: Pick<ServeOptions, "config" | "mail" | "logger">;
+  readonly options: Pick<ServeOptions, "mail" | "logger">;
   readonly state: LocalState;
+  readonly configuration: Pick<Configuration, "directory">;
+  readonly auditors: string;
   readonly url: string;
   readonly key: Uint8Array;
 }
@@ -18,25 +23,22 @@ interface ApprovalParts {
 export interface Approvals {
   /** What the gateway holds statements by. */
   readonly desk: ApprovalDesk;
+  /** Pages and API. */
+  readonly app: Hono<AuthenticatedEnv>;
+  /** The mails that were kept, where there is no mail server. */
+  readonly outbox: Outbox | undefined;
   /** Nobody waits any more, and no mail goes out. */
   readonly close: () => Promise<void>;
 }
 
-/** Approvals on one machine: the desk, and who tells the approvers. Throws `configuration-invalid`. */
-export async function composeApprovals({ options, state, url, key }: ApprovalParts): Promise<Approvals> {
-  const { config, mail, logger } = options;
+/** Approvals on one machine: the desk, who tells the approvers, and where they decide. Throws `configuration-invalid`. */
+export function composeApprovals({ options, state, configuration, auditors, url, key }: ApprovalParts): Approvals {
+  const { mail, logger } = options;
+  const outbox = mail === undefined ? state.outbox : undefined;
+  const common = { baseUrl: url, tokenKey: key, clock: Date.now, logger, approvals: state.approvalStore };
+  const { people, signIns } = state;
   const mailer = mail === undefined ? state.outbox : smtpMailer(mail);
-  const directory = await watchYaml(config, "directory.yaml", { read: parseDirectory, empty: { people: [] }, logger });
-  const told = notifier({
-    baseUrl: url,
-    tokenKey: key,
-    approvals: state.approvalStore,
-    people: state.people,
-    directory: directory.current,
-    mailer,
-    clock: Date.now,
-    logger,
-  });
+  const told = notifier({ ...common, people, mailer, directory: configuration.directory });
   const desk = approvalDesk({
     store: state.approvalStore,
     clock: Date.now,
@@ -44,10 +46,10 @@ export async function composeApprovals({ options, state, url, key }: ApprovalPar
     link: (id) => `${url}/approvals/${id}`,
     tell: told.tell,
   });
+  const app = approvalsApp({ ...common, people, signIns, auditors, outbox });
   const close = async (): Promise<void> => {
     desk.close();
-    directory.close();
     await told.close();
   };
-  return { desk, close };
+  return { desk, app, outbox, close };
 }

@@ -4,6 +4,8 @@ import type { Argument, Command, Option } from "commander";
 export interface Known {
   /** Names of connections; none where nobody can tell. */
   connections(): Promise<readonly string[]>;
+  /** Ids of the approvals that wait for whoever is signed in. */
+  approvals(): Promise<readonly string[]>;
 }
 
 /**
@@ -88,6 +90,7 @@ function argumentAt(command: Command, positional: number): Argument | undefined 
 
 async function valuesOf(argument: Argument | undefined, known: Known): Promise<readonly string[]> {
   if (argument === undefined) return [];
+  if (argument.name() === "approval") return known.approvals();
   return argument.name() === "connection" ? known.connections() : (argument.argChoices ?? []);
 }
 

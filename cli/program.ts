@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { Command } from "commander";
 import { connectionsCommand, logoutCommand, whoamiCommand } from "./commands/account.ts";
+import { approvalsCommand } from "./commands/approvals.ts";
 import { completeCommand, completionCommand } from "./commands/completion.ts";
 import { demoCommand } from "./commands/demo.ts";
 import { exportCommand, verifyCommand } from "./commands/evidence.ts";
@@ -25,7 +26,15 @@ export function sallyport(quiet: boolean): Command {
     .version(versionOf())
     .enablePositionalOptions()
     .addHelpText("after", `\n${EXIT_STATUSES}`);
-  const asUser = [loginCommand(), logoutCommand(), whoamiCommand(), connectionsCommand(), psqlCommand(), passCommand()];
+  const asUser = [
+    loginCommand(),
+    logoutCommand(),
+    whoamiCommand(),
+    connectionsCommand(),
+    psqlCommand(),
+    passCommand(),
+    approvalsCommand(),
+  ];
   const asReader = [sessionsCommand(), replayCommand(), verifyCommand(), exportCommand()];
   const asOperator = [serveCommand(), demoCommand(), policyCommand(), completionCommand()];
   for (const command of [...asUser, ...asReader, ...asOperator]) program.addCommand(command);

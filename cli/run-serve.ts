@@ -2,7 +2,7 @@ import type { Logger } from "pino";
 import { SallyportError } from "../core/errors.ts";
 import { DEMO_PEOPLE } from "../local/demo-people.ts";
 import { parseAddress } from "./address.ts";
-import { SECRET_VARIABLE, type ServeFlags } from "./commands/serve.ts";
+import { SECRET_VARIABLE, type ServeFlags, SMTP_SECRET_VARIABLE } from "./commands/serve.ts";
 import { newLogger } from "./log.ts";
 import { readPrivate } from "./private-files.ts";
 import { type IdentityProvider, serve, type ServeOptions } from "./serve.ts";
@@ -32,6 +32,7 @@ async function optionsOf(flags: ServeFlags, logger: Logger): Promise<ServeOption
     advertise: flags.advertise,
     tls: tlsOf(flags),
     identity: await identityOf(flags),
+    mail: await mailOf(flags),
     logger,
   };
 }
@@ -46,7 +47,7 @@ function tlsOf({ tlsCert, tlsKey, tlsCa }: ServeFlags): ServeOptions["tls"] {
 async function identityOf(flags: ServeFlags): Promise<IdentityProvider> {
   if (flags.oidcIssuer === undefined)
     return { kind: "embedded", listen: parseAddress(flags.oidcListen, "--oidc-listen"), people: DEMO_PEOPLE };
-  const clientSecret = await clientSecretOf(flags);
+  const clientSecret = await secretOf(flags.oidcClientSecretFile, SECRET_VARIABLE);
   if (flags.oidcClientId === undefined || clientSecret === undefined || clientSecret === "")
     throw new SallyportError(
       "bad-request",
@@ -62,7 +63,14 @@ async function identityOf(flags: ServeFlags): Promise<IdentityProvider> {
   return { kind: "external", oidc };
 }
 
-async function clientSecretOf({ oidcClientSecretFile: file }: ServeFlags): Promise<string | undefined> {
-  const text = file === undefined ? process.env[SECRET_VARIABLE] : await readPrivate(file);
+async function mailOf({ smtpUrl: url, smtpPasswordFile, mailFrom: from }: ServeFlags): Promise<ServeOptions["mail"]> {
+  if (url === undefined && from === undefined) return undefined;
+  if (url === undefined || from === undefined)
+    throw new SallyportError("bad-request", "--smtp-url and --mail-from belong together");
+  return { url, from, password: await secretOf(smtpPasswordFile, SMTP_SECRET_VARIABLE) };
+}
+
+async function secretOf(file: string | undefined, variable: string): Promise<string | undefined> {
+  const text = file === undefined ? process.env[variable] : await readPrivate(file);
   return text?.replace(/\r?\n$/, "");
 }

@@ -18,7 +18,7 @@ import { GROUPS_CLAIM, type Person, startOidcProvider } from "../local/oidc-prov
 import type { SmtpOptions } from "../local/smtp-mailer.ts";
 import { type LocalState, openLocalState } from "../local/state.ts";
 import { clientHost, inUrl, isHost, isLoopbackHost, type ListenAddress, listenFault, showAddress } from "./address.ts";
-import { composeApprovals } from "./approvals.ts";
+import { type Approvals, composeApprovals } from "./approvals.ts";
 import { canonicalHost } from "./canonical-host.ts";
 import { givenCertificate, ownCertificate, type ServerCertificate } from "./certificates.ts";
 import { listenForHttp } from "./http-server.ts";
@@ -62,6 +62,7 @@ export interface Running {
   /** Where native clients connect to; `caPem` is what they must trust. */
   readonly gateway: { readonly host: string; readonly port: number; readonly caPem: string };
   readonly issuer: string;
+  readonly approvals: Pick<Approvals, "desk" | "outbox">;
   /** Resolves when nothing can be recorded any more. */
   readonly failed: Promise<SallyportError>;
   /** Ends live sessions with a clear error, stores what was recorded, and lets go of everything. */
@@ -101,7 +102,7 @@ async function start(options: ServeOptions, closers: Closer[]): Promise<Omit<Run
   closers.push(() => http.close());
   const url = originOf(options, http.port);
   const oidc = await identityProvider(options, url, closers);
-  const approvals = await composeApprovals({ options, state, url, key });
+  const approvals = composeApprovals({ options, state, configuration, auditors: AUDITORS, url, key });
   closers.push(() => approvals.close());
   const task = startGateway(gatewayDeps(options, state, configuration, approvals.desk, certificate));
   const gateway = await at(options.listen, "--listen", task);
@@ -111,11 +112,11 @@ async function start(options: ServeOptions, closers: Closer[]): Promise<Omit<Run
     port: gateway.postgresPort,
     caPem: certificate.ca,
   };
-  const pages = app({ url, state, configuration, key, oidc, gateway: reached, logger });
+  const pages = app({ url, state, configuration, key, oidc, gateway: reached, approvals, logger });
   // A proxy may well ask by another name than the public one.
   http.use(options.publicUrl === undefined ? new Hono().use(canonicalHost(url)).route("/", pages) : pages);
   logger.info({ url, gateway: showAddress(reached), issuer: oidc.issuer }, "ready");
-  return { url, gateway: reached, issuer: oidc.issuer, failed: gateway.failed };
+  return { url, gateway: reached, issuer: oidc.issuer, approvals, failed: gateway.failed };
 }
 
 /** Browsers keep sessions safe over https only, and on loopback. */
@@ -213,10 +214,11 @@ interface AppParts {
   readonly key: Uint8Array;
   readonly oidc: OidcConfig;
   readonly gateway: AuthDeps["gateway"];
+  readonly approvals: Approvals;
   readonly logger: Logger;
 }
 
-function app({ url, state, configuration, key, oidc, gateway, logger }: AppParts): Hono {
+function app({ url, state, configuration, key, oidc, gateway, approvals, logger }: AppParts): Hono {
   const common = { baseUrl: url, tokenKey: key, signIns: state.signIns, clock: Date.now, logger };
   const auth = authApp({
     ...common,
@@ -234,7 +236,7 @@ function app({ url, state, configuration, key, oidc, gateway, logger }: AppParts
     publicKeys: [state.signer.publicKey],
     auditors: AUDITORS,
   });
-  return new Hono().route("/", auth).route("/", replay).notFound(problemNotFound);
+  return new Hono().route("/", auth).route("/", replay).route("/", approvals.app).notFound(problemNotFound);
 }
 
 /** The socket's, whatever headers say. */

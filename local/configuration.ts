@@ -5,6 +5,7 @@ import path from "node:path";
 import type { Logger } from "pino";
 import { parse } from "yaml";
 import { type Connections, parseConnections } from "../core/config/connections.ts";
+import { type Directory, parseDirectory } from "../core/config/directory.ts";
 import { asSallyportError, SallyportError } from "../core/errors.ts";
 import { loadPolicies } from "../core/policy/policy-set.ts";
 import { UNGUARDED } from "../core/policy/unguarded.ts";
@@ -15,6 +16,7 @@ import { readPolicyFiles } from "./policy-files.ts";
 
 const CONNECTIONS = "connections.yaml";
 const POLICIES = "policies";
+const DIRECTORY = "directory.yaml";
 /** Editors write a file in several steps, and a checkout several files. */
 const SETTLE_MS = 100;
 
@@ -22,16 +24,18 @@ const SETTLE_MS = 100;
 export interface Configuration {
   readonly connections: () => Connections;
   readonly policies: () => Policies;
+  readonly directory: () => Directory;
   close(): void;
 }
 
 /**
- * Reads a folder's `connections.yaml` and `policies/`, and follows them. A change takes effect at the next log-in, or the next
+ * Reads a folder's `connections.yaml`, `policies/` and `directory.yaml`, and follows them. A change takes effect at the next log-in, or the next
  * statement; an invalid one is logged and changes nothing. Rejects with `configuration-invalid`, which says where the fault is.
  */
 export async function watchConfiguration(directory: string, logger: Logger): Promise<Configuration> {
   const connections = await follow(CONNECTIONS, logger, async () => readConnections(directory));
   const policies = await follow<Policies>(POLICIES, logger, async (before) => readPolicies(directory, before));
+  const people = await follow(DIRECTORY, logger, async () => readDirectory(directory));
   if (policies.current() === UNGUARDED)
     logger.warn(
       { folder: path.join(directory, POLICIES) },
@@ -40,17 +44,42 @@ export async function watchConfiguration(directory: string, logger: Logger): Pro
   const watchers = watching(directory, logger, {
     [CONNECTIONS]: () => connections.reload(),
     [POLICIES]: () => policies.reload(),
+    [DIRECTORY]: () => people.reload(),
   });
   // What changed before they were watched.
-  await Promise.all([connections.reload(), policies.reload()]);
-  return { connections: connections.current, policies: policies.current, close: watchers.close };
+  await Promise.all([connections.reload(), policies.reload(), people.reload()]);
+  return {
+    connections: connections.current,
+    policies: policies.current,
+    directory: people.current,
+    close: watchers.close,
+  };
 }
 
-async function readConnections(directory: string): Promise<Versioned<Connections>> {
-  const file = path.join(directory, CONNECTIONS);
+function readConnections(directory: string): Promise<Versioned<Connections>> {
+  return readYaml(path.join(directory, CONNECTIONS), parseConnections, (file) => readFile(file, "utf8"));
+}
+
+/** Without the file nobody is known before they sign in. */
+function readDirectory(directory: string): Promise<Versioned<Directory>> {
+  return readYaml(path.join(directory, DIRECTORY), parseDirectory, async (file) => {
+    try {
+      return await readFile(file, "utf8");
+    } catch (thrown) {
+      if (systemCode(thrown) === "ENOENT") return "people: []";
+      throw thrown;
+    }
+  });
+}
+
+async function readYaml<T>(
+  file: string,
+  parsed: (document: unknown) => T,
+  read: (file: string) => Promise<string>,
+): Promise<Versioned<T>> {
   try {
-    const text = await readFile(file, "utf8");
-    return { version: createHash("sha256").update(text).digest("hex"), value: parseConnections(parse(text)) };
+    const text = await read(file);
+    return { version: createHash("sha256").update(text).digest("hex"), value: parsed(parse(text)) };
   } catch (thrown) {
     throw asSallyportError(thrown, "configuration-invalid", `${file} cannot be read: ${(thrown as Error).message}`);
   }

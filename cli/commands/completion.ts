@@ -1,5 +1,6 @@
 import { Argument, Command } from "commander";
-import { connectionsView } from "../api-views.ts";
+import type { z } from "zod";
+import { approvalsView, connectionsView } from "../api-views.ts";
 import { complete, HIDDEN, SCRIPTS, type Shell, SHELLS } from "../complete.ts";
 import { contextOf } from "../context.ts";
 
@@ -17,17 +18,23 @@ export function completionCommand(): Command {
 /** What the shells call. It never says that something went wrong: there would be nobody to read it. */
 export function completeCommand(program: Command): Command {
   return new Command(HIDDEN).argument("[words...]").action(async (words: string[]) => {
-    const candidates = await complete(program, words, { connections });
+    const candidates = await complete(program, words, { connections, approvals });
     process.stdout.write(candidates.map((candidate) => `${candidate}\n`).join(""));
   });
 }
 
-async function connections(): Promise<string[]> {
+const connections = async (): Promise<string[]> =>
+  (await asked("/api/connections", connectionsView))?.connections.map(({ name }) => name) ?? [];
+
+const approvals = async (): Promise<string[]> =>
+  (await asked("/api/approvals?waiting=me", approvalsView))?.approvals.map(({ id }) => id) ?? [];
+
+/** Undefined where nobody can tell. */
+async function asked<T>(path: string, shape: z.ZodType<T>): Promise<T | undefined> {
   try {
     const { api } = await contextOf({});
-    const answer = await api().json({ path: "/api/connections", timeoutMs: TIMEOUT_MS }, connectionsView);
-    return answer.connections.map(({ name }) => name);
+    return await api().json({ path, timeoutMs: TIMEOUT_MS }, shape);
   } catch {
-    return [];
+    return undefined;
   }
 }

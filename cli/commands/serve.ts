@@ -17,19 +17,23 @@ export interface ServeFlags {
   readonly oidcScopes: string;
   readonly oidcGroupsClaim: string;
   readonly oidcListen: string;
+  readonly smtpUrl?: string;
+  readonly smtpPasswordFile?: string;
+  readonly mailFrom?: string;
   readonly logLevel: string;
   readonly json?: boolean;
 }
 
 /** Never an option: arguments can be seen by everybody on the machine. */
 export const SECRET_VARIABLE = "SALLYPORT_OIDC_CLIENT_SECRET";
+export const SMTP_SECRET_VARIABLE = "SALLYPORT_SMTP_PASSWORD";
 const LEVELS = ["trace", "debug", "info", "warn", "error", "fatal"];
 
 export function serveCommand(): Command {
   const command = new Command("serve")
     .description("run the whole product on this machine: gateway, pages and API")
     .addOption(option("--state <folder>", "what is kept: recordings, keys, secrets", "STATE", ".sallyport"))
-    .addOption(option("--config <folder>", "connections.yaml", "CONFIG", "config"))
+    .addOption(option("--config <folder>", "connections.yaml, policies, directory.yaml", "CONFIG", "config"))
     .addOption(option("--listen <address>", "the gateway, for PostgreSQL clients", "LISTEN", "127.0.0.1:6432"))
     .addOption(option("--http <address>", "pages and API", "HTTP", "127.0.0.1:8080"))
     .addOption(option("--public-url <url>", "where browsers reach the pages, if not at --http", "PUBLIC_URL"))
@@ -49,6 +53,15 @@ export function serveCommand(): Command {
     .addOption(option("--oidc-scopes <scopes>", "to ask for", "OIDC_SCOPES", "openid email profile"))
     .addOption(option("--oidc-groups-claim <claim>", "that lists a person's groups", "OIDC_GROUPS_CLAIM", "groups"))
     .addOption(option("--oidc-listen <address>", "the embedded identity provider", "OIDC_LISTEN", "127.0.0.1:8081"))
+    .addOption(
+      option(
+        "--smtp-url <url>",
+        "mail server, such as smtp://user@host:587 (default: mails are kept here)",
+        "SMTP_URL",
+      ),
+    )
+    .addOption(option("--smtp-password-file <file>", `mode 0600, or in ${SMTP_SECRET_VARIABLE}`, "SMTP_PASSWORD_FILE"))
+    .addOption(option("--mail-from <address>", "that mails come from", "MAIL_FROM"))
     .addOption(option("--log-level <level>", "how much to log", "LOG_LEVEL", "info").choices(LEVELS))
     .option("--json", "log JSON to a terminal, too")
     .addHelpText("after", "\nEvery option can be set in the environment as well, as shown.");

@@ -1,8 +1,9 @@
-import { Command, InvalidArgumentError } from "commander";
+import { Command } from "commander";
 import type { Api } from "../api-client.ts";
 import { sessionsView, sessionView, statementsView } from "../api-views.ts";
 import { asks } from "../context.ts";
 import { moment } from "../output.ts";
+import { wholeNumber } from "../whole-number.ts";
 
 const MAX_LISTED = 1_000;
 const MAX_ROWS = 50;
@@ -81,13 +82,4 @@ async function* replayJson(api: Api, path: string): AsyncGenerator<string, void>
 /** The path of the session that is the command's first argument. */
 export function pathOf(command: Command): string {
   return `/api/sessions/${encodeURIComponent(command.args[0] ?? "")}`;
-}
-
-function wholeNumber(least: number, most: number): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (!/^\d{1,9}$/.test(text) || value < least || value > most)
-      throw new InvalidArgumentError(`It must be a whole number from ${least} to ${most}.`);
-    return value;
-  };
 }

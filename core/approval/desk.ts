@@ -19,7 +19,7 @@ export interface DeskDeps {
   readonly store: ApprovalStore;
   readonly clock: Clock;
   /** That many cryptographically secure bytes, as `crypto.randomBytes` gives them. */
-  random(size: number): Uint8Array;
+  readonly random: (size: number) => Uint8Array;
   /** The page where people decide. */
   link(id: ApprovalId): string;
   /** Sees that approvers are told; returns at once and never throws. */
@@ -71,11 +71,17 @@ async function requestOnce(deps: DeskDeps, request: HeldRequest): Promise<Approv
     throw new SallyportError("limit-exceeded", "too many requests of yours wait for an approval", {
       hint: "cancel some, or wait until they are decided",
     });
-  const id = Buffer.from(deps.random(ID_BYTES)).toString("base64url") as ApprovalId;
+  const id = mintId(deps.random);
   const approval = newApproval(id, request);
   await store.put(approval);
   deps.tell(approval);
   return approval;
+}
+
+/** No id begins like an option of a command line. */
+function mintId(random: DeskDeps["random"]): ApprovalId {
+  const id = Buffer.from(random(ID_BYTES)).toString("base64url");
+  return id.startsWith("-") ? mintId(random) : (id as ApprovalId);
 }
 
 /** A rule that asks for nobody, or for more people than can be, is a mistake that must not let anything through. */

@@ -8,7 +8,7 @@ const MAX_RACES = 25;
 
 /** What people and clients are told, by reason. */
 const REFUSALS: Readonly<Record<Refused, { code: ErrorCode; message: string; hint?: string }>> = {
-  "not-asked": { code: "not-found", message: "there is no such approval, or it is not for you to see" },
+  "not-asked": { code: "access-denied", message: "none of your groups is asked" },
   "not-a-person": { code: "access-denied", message: "only a person can consent" },
   "own-request": {
     code: "access-denied",
@@ -34,12 +34,17 @@ export async function transition(
 ): Promise<Approval> {
   for (let races = 0; races < MAX_RACES; races++) {
     const found = await store.get(id);
-    if (found === undefined) throw refusalOf("not-asked");
+    if (found === undefined) throw noSuchApproval();
     const outcome = step(found);
     if (outcome.kind === "refused") throw refusalOf(outcome.why);
     if (await store.replace(outcome.approval)) return outcome.approval;
   }
   throw new SallyportError("conflict", "too many answer at once", { hint: "try again" });
+}
+
+/** The same for an approval that is not there and for one that somebody may not see. */
+export function noSuchApproval(): SallyportError {
+  return new SallyportError("not-found", "there is no such approval, or it is not for you to see");
 }
 
 function refusalOf(why: Refused): SallyportError {

@@ -83,7 +83,7 @@ export function page({ title, principal, body }: Page): Markup {
 }
 
 function navigation(principal: Principal): Markup {
-  return html`<nav><a href="/">Home</a><a href="/sessions">Sessions</a></nav>
+  return html`<nav><a href="/">Home</a><a href="/sessions">Sessions</a><a href="/approvals">Approvals</a></nav>
     <form class="who" method="post" action="/auth/logout">
       <span>${principal.name}</span>
       <button class="quiet" type="submit">Sign out</button>

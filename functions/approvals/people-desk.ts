@@ -1,0 +1,112 @@
+import { type MailToken, verifyMailToken } from "../../core/approval/mail-token.ts";
+import { foldName } from "../../core/approval/same-person.ts";
+import { answer, askedGroups, barredFrom, cancel, type Outcome, revoke, statusAt } from "../../core/approval/state.ts";
+import { noSuchApproval, transition } from "../../core/approval/transition.ts";
+import { SallyportError } from "../../core/errors.ts";
+import type { Principal } from "../../core/identity/principal.ts";
+import type { ApprovalId } from "../../core/ports/approval-desk.ts";
+import type { Approval } from "../../core/ports/approval-store.ts";
+import { siteOf } from "../shared/site.ts";
+import type { ApprovalsDeps } from "./deps.ts";
+import type { DecisionBody, ListQuery } from "./queries.ts";
+
+/** An approval as one person sees it, and what that person may do with it now. */
+export interface SeenApproval {
+  readonly approval: Approval;
+  readonly mayDecide: boolean;
+  readonly mayCancel: boolean;
+  readonly mayRevoke: boolean;
+}
+
+interface ApprovalsPage {
+  readonly items: readonly SeenApproval[];
+  /** What to continue after; null on the last page. */
+  readonly next: ApprovalId | null;
+}
+
+/** What people do with approvals. Each method throws `not-found` alike for what is not there and what is not theirs to see. */
+export interface PeopleDesk {
+  find(principal: Principal, id: string): Promise<SeenApproval>;
+  list(principal: Principal, query: ListQuery): Promise<ApprovalsPage>;
+  /** The approval of a mail's link, to the one whom the mail was for. Has no effect. Throws `access-denied`. */
+  byMail(principal: Principal, token: string): Promise<SeenApproval>;
+  decide(principal: Principal, id: string, decision: DecisionBody): Promise<SeenApproval>;
+  cancel(principal: Principal, id: string): Promise<SeenApproval>;
+  revoke(principal: Principal, id: string): Promise<SeenApproval>;
+}
+
+export function peopleDesk(deps: ApprovalsDeps): PeopleDesk {
+  const { approvals: store, clock, logger } = deps;
+  const seen = (approval: Approval, principal: Principal): SeenApproval => seenBy(approval, principal, clock());
+  const visible = async (principal: Principal, id: string): Promise<Approval> => {
+    const found = await store.get(id as ApprovalId);
+    if (found === undefined || !maySee(deps, found, principal)) throw noSuchApproval();
+    return found;
+  };
+  const take = async (principal: Principal, id: string, what: string, step: (approval: Approval) => Outcome) => {
+    const found = await visible(principal, id);
+    const changed = await transition(store, found.id, step);
+    logger.info({ approval: found.id, principal: principal.id, status: changed.status }, what);
+    return seen(changed, principal);
+  };
+  const list = async (principal: Principal, { waiting, limit, after }: ListQuery): Promise<ApprovalsPage> => {
+    const all = waiting !== "me" && principal.groups.includes(deps.auditors);
+    const rows = await store.list({
+      limit: limit + 1, // one more, to know whether there are more
+      ...(!all && { seenBy: principal }),
+      ...(waiting !== undefined && { waitingAt: clock() }),
+      ...(after !== undefined && { after: (await visible(principal, after)).id }),
+    });
+    const page = rows.slice(0, limit).map((approval) => seen(approval, principal));
+    const next = rows.length > limit ? (page.at(-1)?.approval.id ?? null) : null;
+    return { items: waiting === "me" ? page.filter(({ mayDecide }) => mayDecide) : page, next };
+  };
+  return {
+    find: async (principal, id) => seen(await visible(principal, id), principal),
+    list,
+    byMail: async (principal, token) => {
+      const { approval } = await demandAddressee(deps, principal, token);
+      return seen(await visible(principal, approval), principal);
+    },
+    decide: async (principal, id, { decision, words, token }) => {
+      if (token !== undefined && (await demandAddressee(deps, principal, token)).approval !== id)
+        throw noSuchApproval();
+      const given = { by: principal, consents: decision === "approve", words };
+      return take(principal, id, "approval answered", (approval) => answer(approval, given, clock()));
+    },
+    cancel: (principal, id) =>
+      take(principal, id, "approval cancelled", (approval) => cancel(approval, principal, clock())),
+    revoke: (principal, id) =>
+      take(principal, id, "approval revoked", (approval) => revoke(approval, principal, clock())),
+  };
+}
+
+function maySee({ auditors }: ApprovalsDeps, approval: Approval, principal: Principal): boolean {
+  const own = approval.requester.id === principal.id;
+  return own || askedGroups(approval, principal).length > 0 || principal.groups.includes(auditors);
+}
+
+function seenBy(approval: Approval, principal: Principal, now: number): SeenApproval {
+  const status = statusAt(approval, now);
+  const barred = barredFrom(approval, principal) !== undefined;
+  const answered = approval.answers.some(({ by }) => by.id === principal.id);
+  const own = approval.requester.id === principal.id;
+  return {
+    approval: { ...approval, status },
+    mayDecide: status === "requested" && !barred && !answered,
+    mayCancel: own && (status === "requested" || status === "granted"),
+    mayRevoke: status === "granted" && !barred,
+  };
+}
+
+/** The link of a mail is for the one whom the mail was for; it adds no right to those that the person has. */
+async function demandAddressee(deps: ApprovalsDeps, principal: Principal, token: string): Promise<MailToken> {
+  const authority = { issuer: siteOf(deps.baseUrl).origin, key: deps.tokenKey };
+  const link = await verifyMailToken(authority, token, deps.clock());
+  if (link.person === principal.id) return link;
+  const email = (await deps.people.find(principal.id))?.email;
+  if (email !== undefined && foldName(email) === link.email) return link;
+  throw new SallyportError("access-denied", "this link was sent to somebody else", {
+    hint: "what waits for you is listed at /approvals",
+  });
+}
