@@ -1,20 +1,26 @@
 import type { ColumnName } from "./masking.ts";
 
 /** `table.column` or `schema.table.column`; `*` stands for any characters within one part. */
-export type ColumnMatcher = (column: ColumnName) => boolean;
+export interface ColumnPattern {
+  matches(column: ColumnName): boolean;
+  /** Whether it matches a column of this name in some table. */
+  mayMatch(column: string): boolean;
+}
 
 /**
  * Undefined where the text is no such pattern. Letters match in either case: a name that is quoted in mixed case is still the
  * same word.
  */
-export function columnPattern(pattern: string): ColumnMatcher | undefined {
+export function columnPattern(pattern: string): ColumnPattern | undefined {
   const parts = pattern.split(".");
   if (parts.length < 2 || parts.length > 3 || parts.includes("")) return undefined;
   const [column, table, schema] = parts.toReversed().map(partPattern);
-  return (name) =>
-    column?.test(name.column) === true &&
-    table?.test(name.table) === true &&
-    (schema === undefined || schema.test(name.schema));
+  if (column === undefined || table === undefined) return undefined;
+  return {
+    matches: (name) =>
+      column.test(name.column) && table.test(name.table) && (schema === undefined || schema.test(name.schema)),
+    mayMatch: (name) => column.test(name),
+  };
 }
 
 function partPattern(part: string): RegExp {

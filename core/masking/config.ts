@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
 import { SallyportError } from "../errors.ts";
-import { columnPattern, type ColumnMatcher } from "./column-pattern.ts";
+import { columnPattern, type ColumnPattern } from "./column-pattern.ts";
 import { detectText, detectTyped, hidesContents } from "./detect.ts";
 import { detectorSet } from "./detector-set.ts";
 import { keyedDigest, type KeyedDigest } from "./keyed-digest.ts";
@@ -52,7 +52,7 @@ function maskingOf(file: MaskingFile, applies: Applies, version: string, digest:
   const client = isShown
     ? maskingOf(file, (rule) => applies(rule) && rule.where !== "recording-only", version, digest)
     : undefined;
-  const columns = file.columns.filter(applies).map((rule) => ({ rule, matches: columnMatcher(rule, file) }));
+  const columns = file.columns.filter(applies).map((rule) => ({ rule, pattern: columnsOf(rule, file) }));
   const set = detectorSet(file.detectors.filter(applies));
   const look = { set, digest };
   const masking: Masking = {
@@ -62,7 +62,8 @@ function maskingOf(file: MaskingFile, applies: Applies, version: string, digest:
     get clientView() {
       return client ?? masking;
     },
-    columnRule: (column) => columns.find(({ matches }) => matches(column))?.rule,
+    columnRule: (column) => columns.find(({ pattern }) => pattern.matches(column))?.rule,
+    columnRuleByName: (column) => columns.find(({ pattern }) => column === undefined || pattern.mayMatch(column))?.rule,
     maskValue: (rule, value, type, format) => maskTyped(rule.style, value, type, format, digest),
     detectInValue: (value, type, format, count) => detectTyped(look, value, type, format, count),
     detectInText: (text, count) => detectText(look, text, count),
@@ -72,10 +73,13 @@ function maskingOf(file: MaskingFile, applies: Applies, version: string, digest:
   return masking;
 }
 
-function columnMatcher(rule: ColumnRule, file: MaskingFile): ColumnMatcher {
-  const patterns = [...(rule.columns ?? []), ...(rule.tags ?? []).flatMap((tag) => file.tags[tag] ?? [])];
-  const matchers = patterns.flatMap((pattern) => columnPattern(pattern) ?? []);
+function columnsOf(rule: ColumnRule, file: MaskingFile): ColumnPattern {
+  const named = [...(rule.columns ?? []), ...(rule.tags ?? []).flatMap((tag) => file.tags[tag] ?? [])];
+  const patterns = named.flatMap((pattern) => columnPattern(pattern) ?? []);
   const exceptions = (rule.except ?? []).flatMap((pattern) => columnPattern(pattern) ?? []);
-  return (column: ColumnName) =>
-    matchers.some((matches) => matches(column)) && !exceptions.some((matches) => matches(column));
+  return {
+    matches: (column: ColumnName) =>
+      patterns.some((pattern) => pattern.matches(column)) && !exceptions.some((pattern) => pattern.matches(column)),
+    mayMatch: (column) => patterns.some((pattern) => pattern.mayMatch(column)),
+  };
 }

@@ -37,6 +37,8 @@ export interface Masking {
   /** The same without the rules that are `recording-only`: what the client's view is under. This very object where there are none. */
   readonly clientView: Masking;
   columnRule(column: ColumnName): MaskRule | undefined;
+  /** A rule that some table's column of this name may be under; left out: of any name. For texts, where tables are not told. */
+  columnRuleByName(column?: string): MaskRule | undefined;
   /**
    * One value of a masked column as it goes on: another value that is valid for its type, or undefined for SQL NULL.
    * @param type   the OID of its type. Of a type that is not built in, what it is like: 25 for one of category S (citext),

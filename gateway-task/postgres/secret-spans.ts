@@ -1,5 +1,5 @@
 import { SallyportError } from "../../core/errors.ts";
-import { isSpace, nextToken, tokenValue, type SqlToken } from "./sql-tokens.ts";
+import { isSpace, nextToken, tokenValue, type SqlToken } from "../../core/sql/sql-tokens.ts";
 
 /** A stretch of a statement's text that must not be stored, and what stands in its place. */
 export interface SecretSpan {
