@@ -26,6 +26,7 @@ export const ERRORS = {
   "store-unavailable": { sqlstate: "58000", http: 503 },
   "mail-unavailable": { sqlstate: "58000", http: 502 },
   "too-large": { sqlstate: "54000", http: 413 },
+  "too-many-sessions": { sqlstate: "53300", http: 429 },
   "limit-exceeded": { sqlstate: "54000", http: 429 },
   "handshake-timeout": { sqlstate: "57014", http: 408 },
   "shutting-down": { sqlstate: "57P01", http: 503 },

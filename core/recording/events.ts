@@ -121,3 +121,11 @@ export type ColumnDescription = z.infer<typeof column>;
 export type VerdictEvent = z.infer<typeof verdict>;
 export type ApprovalEvent = z.infer<typeof approval>;
 export type BoundParameter = z.infer<typeof parameter>;
+
+/** Says that an interpreter had to let go of what it knew (`Interpreter.forget`): whoever reads the frames again does too. */
+export const FORGOTTEN = {
+  type: "error",
+  severity: "WARNING",
+  sqlstate: "54000",
+  message: "the session keeps more unanswered or prepared than can be followed: outcomes are no longer known",
+} as const satisfies SessionEvent;

@@ -11,6 +11,10 @@ export interface Interpreter {
   output(bytes: Buffer, micros: number, flags: number): void;
   /** The session is over: statements without an outcome are emitted as `unknown`. */
   finish(micros: number): void;
+  /** Bytes of memory that it holds on to, roughly: what is asked and not answered, and what names stand for. */
+  readonly held: number;
+  /** Lets go of all of it: says so in an event, and what is asked has an unknown outcome from here on. */
+  forget(micros: number): void;
   /** Statements asked so far. */
   readonly statements: number;
 }

@@ -1,4 +1,4 @@
-import type { SessionEvent } from "../../core/recording/events.ts";
+import { FORGOTTEN, type SessionEvent } from "../../core/recording/events.ts";
 import { suppose, type Expected, type Setup } from "./expected.ts";
 import { Outstanding } from "./outstanding.ts";
 import type { AskedText, RowShape } from "./prepared.ts";
@@ -47,6 +47,11 @@ export class Conversation {
   /** Statements asked so far. */
   get statements(): number {
     return this.#statements;
+  }
+
+  /** Bytes of memory that it holds on to, roughly. */
+  get held(): number {
+    return this.#outstanding.held;
   }
 
   // What the client asks.
@@ -115,7 +120,7 @@ export class Conversation {
   parametersDescribed(types: readonly number[]): void {
     const head = this.#head();
     const statement = head?.kind === "describe-statement" ? this.#outstanding.names.statement(head.name) : undefined;
-    if (statement !== undefined) statement.types = types;
+    if (statement !== undefined) this.#outstanding.names.typed(statement, types);
   }
 
   /** @param shape the columns of a RowDescription, from the ones that are known already; undefined for NoData */
@@ -204,6 +209,14 @@ export class Conversation {
   /** The session is over: what is outstanding has an unknown outcome. */
   finish(micros: number, to: number): void {
     this.#outstanding.giveUp(micros, to);
+  }
+
+  /** Lets go of everything: the session holds more than its share. */
+  forget(micros: number, to: number): void {
+    this.#emit(FORGOTTEN, micros);
+    this.#outstanding.giveUp(micros, to);
+    this.#outstanding.names.clear();
+    this.#copyingIn = this.#lastAsked = this.#lastShape = undefined;
   }
 
   #sayTooMany(micros: number): void {

@@ -54,12 +54,46 @@ function heldBytes(expected: Expected): number {
   }
 }
 
+/** What an expected message takes beside its bytes and names, as measured: one that makes a run or a statement, any other. */
+const LARGE_BYTES = 320;
+const SMALL_BYTES = 64;
+/** A type's OID in an array. */
+const TYPE_BYTES = 8;
+
+function memoryOf(expected: Expected): number {
+  switch (expected.kind) {
+    case "parse":
+      return LARGE_BYTES + expected.statement.name.length + TYPE_BYTES * expected.statement.types.length;
+    case "bind":
+      return LARGE_BYTES + expected.portal.length + expected.statement.length;
+    case "execute":
+      return LARGE_BYTES + expected.portal.length;
+    case "query":
+    case "call":
+      return LARGE_BYTES;
+    case "describe-statement":
+    case "describe-portal":
+    case "close-statement":
+    case "close-portal":
+      return SMALL_BYTES + expected.name.length;
+    case "sync":
+    case "copy-end":
+      return SMALL_BYTES;
+  }
+}
+
 /** First in, first out, without moving what is in it. */
 export class Expectations {
   #items: (Expected | undefined)[] = [];
   #head = 0;
   /** Bytes that all of them hold on to. */
   bytes = 0;
+  #memory = 0;
+
+  /** Bytes of memory that they take, roughly. */
+  get held(): number {
+    return this.bytes + this.#memory;
+  }
 
   get size(): number {
     return this.#items.length - this.#head;
@@ -67,6 +101,7 @@ export class Expectations {
 
   push(expected: Expected): void {
     this.bytes += heldBytes(expected);
+    this.#memory += memoryOf(expected);
     this.#items.push(expected);
   }
 
@@ -83,6 +118,7 @@ export class Expectations {
     const next = this.#items[this.#head];
     if (next === undefined) return undefined;
     this.bytes -= heldBytes(next);
+    this.#memory -= memoryOf(next);
     this.#items[this.#head++] = undefined;
     if (this.#head === this.#items.length) this.#items.length = this.#head = 0;
     else if (this.#head >= 1024 && this.#head * 2 > this.#items.length) {
@@ -103,6 +139,7 @@ export class Expectations {
     if (ended) last++;
     // The head moves over them: what stands behind stays where it is.
     const head = this.#items[this.#head];
+    this.#memory -= SMALL_BYTES * (last - this.#head);
     this.#items.fill(undefined, this.#head, last);
     this.#items[last] = head;
     this.#head = last;

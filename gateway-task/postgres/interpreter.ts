@@ -22,6 +22,10 @@ export const postgresInterpreter: NewInterpreter = (emit) => {
     input: (bytes, micros, flags) => fromClient.push(bytes, micros, flags),
     output: (bytes, micros, flags) => toClient.push(bytes, micros, flags),
     finish: (micros) => conversation.finish(micros, toClient.total),
+    get held() {
+      return conversation.held;
+    },
+    forget: (micros) => conversation.forget(micros, toClient.total),
     get statements() {
       return conversation.statements;
     },

@@ -36,6 +36,11 @@ export class Outstanding {
     return this.#expected.bytes;
   }
 
+  /** Bytes of memory that it holds on to, roughly. */
+  get held(): number {
+    return this.#expected.held + this.names.held;
+  }
+
   get isEmpty(): boolean {
     return this.#expected.size === 0;
   }

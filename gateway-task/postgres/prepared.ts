@@ -12,6 +12,9 @@ const MAX_SUPPOSED = 10_000;
 /** What a statement takes beside its text, and each of its columns: roughly. */
 const STATEMENT_BYTES = 256;
 const COLUMN_BYTES = 128;
+const TYPE_BYTES = 8;
+/** What a portal takes beside what is bound to it. */
+const PORTAL_BYTES = 256;
 
 /** A text that was asked, as far as it is kept. */
 export interface AskedText {
@@ -87,6 +90,18 @@ export class ConfirmedNames implements Names {
   #statementBytes = 0;
   #portalBytes = 0;
 
+  /** Bytes of memory that the names hold on to, roughly; the unnamed ones, of which there is one each, left out. */
+  get held(): number {
+    return this.#statementBytes + this.#portalBytes;
+  }
+
+  clear(): void {
+    this.#statements.clear();
+    this.#statementBytes = 0;
+    this.#unnamedStatement = undefined;
+    this.endTransaction();
+  }
+
   statement(name: string): PreparedStatement | undefined {
     return name === "" ? this.#unnamedStatement : this.#statements.get(name);
   }
@@ -107,9 +122,18 @@ export class ConfirmedNames implements Names {
   }
 
   describe(statement: PreparedStatement, shape: RowShape | undefined): void {
+    this.#change(statement, () => (statement.described = shape));
+  }
+
+  /** The server says of which types its parameters are. */
+  typed(statement: PreparedStatement, types: readonly number[]): void {
+    this.#change(statement, () => (statement.types = types));
+  }
+
+  #change(statement: PreparedStatement, change: () => void): void {
     const kept = statement.name !== "" && this.#statements.get(statement.name) === statement;
     if (kept) this.#statementBytes -= bytesOf(statement);
-    statement.described = shape;
+    change();
     if (!kept) return;
     this.#statementBytes += bytesOf(statement);
     this.#forgetStatements();
@@ -188,9 +212,11 @@ export class SupposedNames implements Names {
 }
 
 function boundBytes(portal: Portal): number {
-  return portal.bound?.body.length ?? 0;
+  return PORTAL_BYTES + portal.name.length + (portal.bound?.body.length ?? 0);
 }
 
 function bytesOf(statement: PreparedStatement): number {
-  return STATEMENT_BYTES + statement.asked.text.length + COLUMN_BYTES * (statement.described?.columns.length ?? 0);
+  const { name, asked, types, described } = statement;
+  const parts = COLUMN_BYTES * (described?.columns.length ?? 0) + TYPE_BYTES * types.length;
+  return STATEMENT_BYTES + name.length + asked.text.length + parts;
 }

@@ -31,6 +31,8 @@ export type FromPacker =
       /** It is the session's last. */
       readonly totals: SessionTotals | undefined;
     }
+  /** This session held the most of a memory that all share, and it was too much: it is no longer followed, and must end. */
+  | { readonly kind: "overdrawn"; readonly session: SessionId }
   /** Everything in slabs before this one stands in chunks. */
   | { readonly kind: "progress"; readonly openSlab: number }
   | { readonly kind: "flushed" };

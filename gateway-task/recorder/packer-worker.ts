@@ -4,6 +4,7 @@ import { parentPort, workerData } from "node:worker_threads";
 import type { SessionOpenedEvent } from "../../core/recording/events.ts";
 import { SallyportError } from "../../core/errors.ts";
 import { INTERPRETERS } from "../protocols.ts";
+import { HeldMemory } from "./held-memory.ts";
 import { latin1Key, MARK, readRecord, type JournalRecord } from "./journal-record.ts";
 import { chunkFile, type FromPacker, type ToPacker } from "./packer-protocol.ts";
 import { hurry } from "../../core/recording/zstd.ts";
@@ -21,17 +22,23 @@ interface Open {
   readonly folder: string;
   /** When, and in which slab, the open chunk began; undefined while it is empty. */
   since: { readonly at: number; readonly slab: number } | undefined;
+  /** The last slab that had frames of it. */
+  weighed: number;
   /** Its last frame is being added. */
   ending: boolean;
 }
 
 const port = parentPort;
 if (port === null) throw new Error("the packer runs as a worker thread");
-const spool = (workerData as { spool: string }).spool;
+const { spool, maxHeldBytes } = workerData as { spool: string; maxHeldBytes: number };
 const sessions = new Map<string, Open>();
 /** Sessions whose open chunk holds something, oldest first. */
 const open = new Set<Open>();
 let slabsRead = 0;
+
+const memory = new HeldMemory<Open>(maxHeldBytes, (session) => {
+  send({ kind: "overdrawn", session: session.packer.session });
+});
 
 const send = (message: FromPacker, transfer: ArrayBuffer[] = []): void => port.postMessage(message, transfer);
 
@@ -43,14 +50,19 @@ function begin(record: JournalRecord): Open {
   mkdirSync(folder, { mode: 0o700 });
   const newInterpreter = INTERPRETERS[event.protocol];
   const packer = new SessionPacker(session, event.startedAt, newInterpreter, (chunk) => store(begun, chunk));
-  const begun: Open = { packer, folder, since: undefined, ending: false };
+  const begun: Open = { packer, folder, since: undefined, weighed: -1, ending: false };
   sessions.set(record.session, begun);
+  memory.add(begun, packer);
   return begun;
 }
 
 function take(record: JournalRecord, slab: number, now: number): void {
   const session = record.marks & MARK.opens ? begin(record) : sessions.get(record.session);
   if (session === undefined) throw new SallyportError("internal", "a frame of a session that did not open");
+  if (session.weighed !== slab) {
+    session.weighed = slab;
+    memory.touch(session);
+  }
   if (session.since === undefined) {
     session.since = { at: now, slab };
     open.add(session);
@@ -65,6 +77,7 @@ function take(record: JournalRecord, slab: number, now: number): void {
   session.packer.add(record);
   session.packer.flush();
   settle(session);
+  memory.remove(session);
   sessions.delete(record.session);
 }
 
@@ -100,6 +113,7 @@ function readSlab(slab: ArrayBuffer, length: number, number: number): void {
     take(record, number, now);
     at = record.end;
   }
+  memory.settle();
   slabsRead = number + 1;
   send({ kind: "slab-returned", slab }, [slab]);
 }

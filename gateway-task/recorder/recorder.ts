@@ -9,6 +9,7 @@ import type { LeaseStore } from "../../core/ports/lease-store.ts";
 import type { CloseReason, SessionId } from "../../core/ports/session-store.ts";
 import type { Digest, Instant } from "../../core/brand.ts";
 import { alone } from "../alone.ts";
+import { newSessionLimits, type SessionLimits } from "../session-limits.ts";
 import { within } from "../within.ts";
 import { closeSession, openingOf, type EvidenceStores } from "./closing.ts";
 import { IntentLog, type LogFiles } from "./intent-log.ts";
@@ -17,15 +18,18 @@ import { spoolRecovery } from "./recovery.ts";
 import type { SessionTotals } from "./session-packer.ts";
 import { SessionRecorder, type RecorderCore } from "./session-recorder.ts";
 import { Slabs } from "./slabs.ts";
-import { LEASE_LOST_MS, type Monotonic, spoolLease } from "./spool-lease.ts";
+import { leaseKeeper, type Monotonic, spoolLease } from "./spool-lease.ts";
 import { spoolFault } from "./spool-room.ts";
 import { STORE_WITHIN_MS, timelyStores } from "./timely-stores.ts";
 import { Uploader } from "./uploader.ts";
 
 const HOUSEKEEPING_MS = 1_000;
+/** Less than half of the heap that V8 gives a thread on a machine of 1 GiB. What an application prepares takes some 100 kB. */
+const MAX_HELD_BYTES = 192 << 20;
 const CLOSE_RETRY_MS = 1_000;
 /** A client waits for its session to open: what the index needs longer for is refused, and closed again. */
 const OPEN_WITHIN_MS = 10_000;
+const OVERDRAWN = "the session keeps more unanswered or prepared than can be followed";
 /** At the very end, for a last flush of a disk that may stall, and for giving up the lease. */
 const LET_GO_MS = 1_000;
 
@@ -39,11 +43,17 @@ export interface RecorderOptions extends EvidenceStores {
   readonly logger: Logger;
   readonly files?: LogFiles;
   readonly monotonic?: Monotonic;
+  readonly limits?: SessionLimits;
+  /** Memory that all sessions together may hold for what is asked and prepared. */
+  readonly maxHeldBytes?: number;
   /** How long a store may take for an answer. */
   readonly storeWithinMs?: number;
 }
 
 interface Ending {
+  readonly recorder: SessionRecorder;
+  /** Makes room for another session. */
+  readonly leave: () => void;
   readonly opened: SessionOpenedEvent;
   reason: CloseReason;
   endedAt: Instant;
@@ -98,10 +108,9 @@ class TaskRecorder implements Recorder, RecorderCore {
   #listeners: ((error: SallyportError) => void)[] = [];
   #settled: (() => void)[] = [];
   #flushed: (() => void)[] = [];
-  readonly #monotonic: Monotonic;
+  readonly #limits: SessionLimits;
+  readonly #renew: () => Promise<void>;
   readonly #lookForSpools: () => Promise<void>;
-  #renewedAt: number;
-  #renewing = false;
   readonly #measureSpool = alone(async () => {
     this.#full = await spoolFault(this.#directory);
   });
@@ -110,15 +119,16 @@ class TaskRecorder implements Recorder, RecorderCore {
   constructor(directory: string, options: RecorderOptions) {
     this.#options = options;
     this.#directory = directory;
-    this.#monotonic = options.monotonic ?? (() => performance.now());
-    this.#renewedAt = this.#monotonic();
+    const monotonic = options.monotonic ?? (() => performance.now());
+    this.#renew = leaseKeeper(options.leases, options.task, monotonic, (error) => this.#fail(error));
+    this.#limits = options.limits ?? newSessionLimits();
     const withinMs = options.storeWithinMs ?? STORE_WITHIN_MS;
     this.#stores = timelyStores(options, withinMs);
-    this.#lookForSpools = spoolRecovery({ ...options, ...this.#stores, monotonic: this.#monotonic });
+    this.#lookForSpools = spoolRecovery({ ...options, ...this.#stores, monotonic });
     this.log = new IntentLog(directory, options.files, (error) => this.#fail(error));
     this.#uploader = new Uploader(options.chunks, options.logger, withinMs);
     this.#worker = new Worker(new URL("./packer-worker.ts", import.meta.url), {
-      workerData: { spool: directory },
+      workerData: { spool: directory, maxHeldBytes: options.maxHeldBytes ?? MAX_HELD_BYTES },
     });
     this.#worker.on("message", (message: FromPacker) => this.#hear(message));
     this.#worker.on("error", (cause) =>
@@ -130,8 +140,11 @@ class TaskRecorder implements Recorder, RecorderCore {
   }
 
   async open(opened: SessionOpenedEvent): Promise<SessionRecorder> {
-    const recorder = new SessionRecorder(this, opened);
-    this.#sessions.set(recorder.session, { opened, reason: "interrupted", endedAt: 0, stored: 0, last: undefined });
+    const leave = this.#limits.admit(opened.principal.id);
+    const recorder = orElse(leave, () => new SessionRecorder(this, opened));
+    const { session } = recorder;
+    const ending = { recorder, leave, opened, reason: "interrupted", endedAt: 0, stored: 0, last: undefined } as const;
+    this.#sessions.set(session, { ...ending });
     try {
       await recorder.opened;
       const row = this.#stores.sessions.open(openingOf(opened, this.#options.task));
@@ -148,6 +161,7 @@ class TaskRecorder implements Recorder, RecorderCore {
     if (ending === undefined || ending.endedAt > 0) return;
     ending.reason = reason;
     ending.endedAt = this.#options.clock();
+    ending.leave();
     try {
       recorder.seal(reason, message);
     } catch (error) {
@@ -202,6 +216,9 @@ class TaskRecorder implements Recorder, RecorderCore {
       case "chunk":
         this.#upload(message);
         break;
+      case "overdrawn":
+        this.#sessions.get(message.session)?.recorder.refuse(new SallyportError("limit-exceeded", OVERDRAWN));
+        break;
       case "progress":
         this.#openSlab = message.openSlab;
         break;
@@ -254,28 +271,6 @@ class TaskRecorder implements Recorder, RecorderCore {
     await this.#recoverSpools();
   }
 
-  /** A task whose lease has run out may find its spool claimed: it must not go on writing into it. */
-  async #renew(): Promise<void> {
-    const { leases, task } = this.#options;
-    const now = this.#monotonic();
-    const late = now - this.#renewedAt >= LEASE_LOST_MS;
-    const message = "the lease on the spool could not be renewed in time";
-    if (this.#renewing) {
-      if (late) this.#fail(new SallyportError("recording-failed", message));
-      return;
-    }
-    this.#renewing = true;
-    try {
-      if (!(await leases.acquire(spoolLease(task), task)))
-        this.#fail(new SallyportError("recording-failed", "another task has taken over this task's spool"));
-      this.#renewedAt = now;
-    } catch (cause) {
-      if (late) this.#fail(new SallyportError("recording-failed", message, { cause }));
-    } finally {
-      this.#renewing = false;
-    }
-  }
-
   async #recover(): Promise<void> {
     try {
       await this.#lookForSpools();
@@ -290,5 +285,15 @@ class TaskRecorder implements Recorder, RecorderCore {
     this.#options.logger.error({ err: error }, "the recorder failed: every session ends");
     this.slabs.abandon();
     for (const listener of this.#listeners) listener(error);
+  }
+}
+
+/** The result, or after `failed` what was thrown. */
+function orElse<T>(failed: () => void, run: () => T): T {
+  try {
+    return run();
+  } catch (error) {
+    failed();
+    throw error;
   }
 }

@@ -7,7 +7,7 @@ import {
   type ChunkHeader,
 } from "../../core/recording/chunk.ts";
 import type { Digest } from "../../core/brand.ts";
-import type { SessionEvent } from "../../core/recording/events.ts";
+import { FORGOTTEN, type SessionEvent } from "../../core/recording/events.ts";
 import {
   FRAME_HEADER_BYTES,
   FRAME_KIND,
@@ -29,6 +29,8 @@ const TOO_LARGE = Buffer.from(
     message: "an event was too large to be stored; the raw frames before it hold what it was derived from",
   } satisfies SessionEvent),
 );
+
+const FORGOTTEN_JSON = Buffer.from(JSON.stringify(FORGOTTEN));
 
 export interface PackedChunk {
   readonly session: SessionId;
@@ -119,6 +121,16 @@ export class SessionPacker {
     this.#event(event, this.#micros);
   }
 
+  /** Bytes of memory that are held for it, roughly, beside its open chunk. */
+  get held(): number {
+    return this.#interpreter.held;
+  }
+
+  /** Lets go of that memory; what is asked has an unknown outcome from here on. */
+  forget(): void {
+    this.#interpreter.forget(this.#micros);
+  }
+
   /** Statements without an outcome get the outcome `unknown`. */
   finish(): void {
     this.#interpreter.finish(this.#micros);
@@ -130,7 +142,9 @@ export class SessionPacker {
    */
   resume(header: ChunkHeader, frames: Iterable<Frame>, digest: Uint8Array): void {
     this.#muted = true;
-    for (const frame of frames) this.#interpret(frame);
+    for (const frame of frames)
+      if (frame.kind === FRAME_KIND.event && FORGOTTEN_JSON.equals(frame.payload)) this.forget();
+      else this.#interpret(frame);
     this.#muted = false;
     this.#sequence = header.sequence + 1;
     this.#firstFrame = header.firstFrame + header.frames;

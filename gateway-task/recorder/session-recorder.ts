@@ -42,6 +42,7 @@ export class SessionRecorder {
   #frames = 0;
   #bytes = 0;
   #sealed = false;
+  #refused: SallyportError | undefined;
 
   /** Opens the recording: the event is in the intent log when `opened` resolves, on disk within 50 ms. */
   constructor(core: RecorderCore, opened: SessionOpenedEvent) {
@@ -89,6 +90,11 @@ export class SessionRecorder {
   /** Records what the bytes do not say. */
   event(event: SessionEvent): void | Promise<void> {
     return this.#eventRecord(event, MARK.none);
+  }
+
+  /** Records nothing more but the session's end: whatever is asked or shown next throws this. */
+  refuse(error: SallyportError): void {
+    this.#refused ??= error;
   }
 
   /** Ends the recording. Nothing is recorded after it, and so nothing can be forwarded. Idempotent. */
@@ -157,6 +163,7 @@ export class SessionRecorder {
     if (this.#sealed) throw new SallyportError("recording-failed", "the recording of this session has ended");
     const closing = marks === MARK.closes;
     this.#core.check(closing);
+    if (this.#refused && !closing) throw this.#refused;
     this.#bytes += bytes.length;
     if (this.#bytes > MAX_SESSION_BYTES && !closing)
       throw new SallyportError("limit-exceeded", "the session has reached the size up to which it can be recorded");

@@ -1,3 +1,4 @@
+import { SallyportError } from "../../core/errors.ts";
 import type { LeaseStore } from "../../core/ports/lease-store.ts";
 
 /** A task whose lease nobody has seen renewed for this long is dead: another one takes its spool. */
@@ -30,5 +31,38 @@ export function spoolClaims(leases: LeaseStore, task: string, monotonic: Monoton
       return false;
     }
     return before - known.since >= LEASE_TTL_MS && leases.takeOver(name, task, lease.version);
+  };
+}
+
+/**
+ * Keeps this task's own lease: to be called every second. A task whose lease has run out may find its spool claimed, and
+ * must not go on writing into it.
+ * @param lost called when another has it, or when it could not be renewed in time
+ */
+export function leaseKeeper(
+  leases: LeaseStore,
+  task: string,
+  monotonic: Monotonic,
+  lost: (error: SallyportError) => void,
+): () => Promise<void> {
+  let renewedAt = monotonic();
+  let renewing = false;
+  const late = (cause?: unknown): void => {
+    const message = "the lease on the spool could not be renewed in time";
+    if (monotonic() - renewedAt >= LEASE_LOST_MS) lost(new SallyportError("recording-failed", message, { cause }));
+  };
+  return async () => {
+    if (renewing) return late();
+    const now = monotonic();
+    renewing = true;
+    try {
+      if (!(await leases.acquire(spoolLease(task), task)))
+        lost(new SallyportError("recording-failed", "another task has taken over this task's spool"));
+      renewedAt = now;
+    } catch (cause) {
+      late(cause);
+    } finally {
+      renewing = false;
+    }
   };
 }

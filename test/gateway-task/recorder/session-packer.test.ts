@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { decodeChunk, genesis, sha256 } from "../../../core/recording/chunk.ts";
-import type { SessionEvent } from "../../../core/recording/events.ts";
+import { FORGOTTEN, type SessionEvent } from "../../../core/recording/events.ts";
 import { FRAME_KIND, readFrames, type Frame } from "../../../core/recording/frame.ts";
 import type { NewInterpreter } from "../../../core/recording/interpreter.ts";
 import type { SessionId } from "../../../core/ports/session-store.ts";
@@ -20,6 +20,11 @@ const counting: NewInterpreter = (emit) => {
     },
     output: () => {},
     finish: (micros) => emit({ type: "gap", frames: 0, message: `finished at ${seen}` }, micros),
+    held: 0,
+    forget(micros) {
+      seen = statements = 0;
+      emit(FORGOTTEN, micros);
+    },
     get statements() {
       return statements;
     },
@@ -142,6 +147,26 @@ describe("a session's packer", () => {
     expect(framesOf(chunks).filter(({ kind }) => kind === 2)).toHaveLength(160);
   });
 
+  it("has forgotten after a crash what it had let go of before", () => {
+    const asked = (n: number) => frame({ kind: 1, payload: Buffer.alloc(90, n) }, n);
+    const whole: PackedChunk[] = [];
+    const living = packer(whole);
+    for (let n = 0; n < 6; n++) {
+      living.add(asked(n));
+      if (n === 3) living.forget();
+      if (n % 2 === 1) living.flush();
+    }
+    const again: PackedChunk[] = [];
+    const resumed = packer(again);
+    for (const { bytes } of whole.slice(0, 2)) {
+      const { header, body } = decodeChunk(bytes);
+      resumed.resume(header, readFrames(body), sha256(bytes));
+    }
+    for (let n = 4; n < 6; n++) resumed.add(asked(n));
+    resumed.flush();
+    expect(again.map(({ sha256: digest }) => digest)).toEqual(whole.slice(2).map(({ sha256: digest }) => digest));
+  });
+
   it("stores a note in place of an event that is too large to be read back", () => {
     const chunks: PackedChunk[] = [];
     const shouting: NewInterpreter = (emit) => ({
@@ -149,6 +174,8 @@ describe("a session's packer", () => {
         emit({ type: "notification", processId: 1, channel: "c", payload: "x".repeat(2 << 20) }, micros),
       output: () => {},
       finish: () => {},
+      held: 0,
+      forget: () => {},
       statements: 0,
     });
     const packing = new SessionPacker(SESSION, 0, shouting, (chunk) => chunks.push(chunk));
