@@ -22,7 +22,7 @@ import { type Approvals, composeApprovals } from "./approvals.ts";
 import { canonicalHost } from "./canonical-host.ts";
 import { givenCertificate, ownCertificate, type ServerCertificate } from "./certificates.ts";
 import { listenForHttp } from "./http-server.ts";
-import { tokenKey } from "./token-key.ts";
+import { maskingKey, tokenKey } from "./token-key.ts";
 
 /** The group whose members see everybody's sessions. */
 const AUDITORS = "auditors";
@@ -92,10 +92,11 @@ export async function serve(options: ServeOptions): Promise<Running> {
 async function start(options: ServeOptions, closers: Closer[]): Promise<Omit<Running, "close">> {
   const { logger } = options;
   demandLocalIfEmbedded(options);
-  const configuration = await watchConfiguration(options.config, logger);
-  closers.push(() => configuration.close());
   const state = await openState(options.state);
   closers.push(() => state.close());
+  const hashing = await maskingKey(join(options.state, "masking-key"));
+  const configuration = await watchConfiguration(options.config, hashing, logger);
+  closers.push(() => configuration.close());
   const certificate = await certificateOf(options);
   const key = await tokenKey(join(options.state, "token-key"));
   const http = await at(options.http, "--http", listenForHttp(options.http));
@@ -200,6 +201,7 @@ function gatewayDeps(
     task: `${hostname()}-${process.pid}-${randomBytes(4).toString("hex")}`,
     connections: configuration.connections,
     policies: configuration.policies,
+    masking: ({ name, environment }) => configuration.masking()?.forConnection(name, environment),
     approvals,
     clock: Date.now,
     logger,

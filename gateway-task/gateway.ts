@@ -1,7 +1,6 @@
 import type { Logger } from "pino";
 import { SallyportError } from "../core/errors.ts";
-import type { ConnectionConfig, Connections } from "../core/config/connections.ts";
-import type { Masking } from "../core/masking/masking.ts";
+import type { Connections } from "../core/config/connections.ts";
 import { loadSqlParser } from "../core/policy/sql-parser.ts";
 import { statementFacts } from "../core/policy/statement-facts.ts";
 import type { Policies } from "../core/policy/verdict.ts";
@@ -30,7 +29,7 @@ export interface GatewayDeps extends EvidenceStores {
   readonly policies: () => Policies;
   readonly approvals: ApprovalDesk;
   /** What is masked on a connection, now; nothing where it is not given. */
-  readonly masking?: ((connection: ConnectionConfig) => Masking | undefined) | undefined;
+  readonly masking?: PostgresListenerDeps["masking"];
   readonly passes: PassStore;
   readonly cancelKeys: CancelKeys;
   readonly leases: LeaseStore;
@@ -58,7 +57,7 @@ export async function startGateway(deps: GatewayDeps): Promise<Gateway> {
   const failed = new Promise<SallyportError>((done) => recorder.onFailure(done));
   const facts = newFactsReader(statementFacts);
   const guard = { facts, held: newHeldLimits() };
-  const openMasker = newMaskers(deps.masking ?? (() => undefined));
+  const openMasker = newMaskers();
   const listening = listenForPostgres({ ...deps, ...deps.postgres, ...guard, recorder, live, openMasker });
   const listener = await listening.catch(async (error: unknown) => {
     live.close();

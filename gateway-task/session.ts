@@ -4,6 +4,8 @@ import type { Instant } from "../core/brand.ts";
 import type { ConnectionConfig, Connections } from "../core/config/connections.ts";
 import { asSallyportError, SallyportError } from "../core/errors.ts";
 import { hashPass, judgePass, parsePass, redactPasses, unknownPass } from "../core/identity/pass.ts";
+import type { Masking } from "../core/masking/masking.ts";
+import type { SessionOpenedEvent } from "../core/recording/events.ts";
 import type { Policies } from "../core/policy/verdict.ts";
 import type { ApprovalDesk } from "../core/ports/approval-desk.ts";
 import type { Clock } from "../core/ports/clock.ts";
@@ -31,6 +33,8 @@ export interface SessionDeps {
   readonly connections: () => Connections;
   readonly policies: () => Policies;
   readonly approvals: ApprovalDesk;
+  /** What is masked on a connection, now; nothing where it is not given. */
+  readonly masking?: ((connection: ConnectionConfig) => Masking | undefined) | undefined;
   readonly passes: PassStore;
   readonly recorder: Recorder;
   readonly secrets: Secrets;
@@ -49,6 +53,14 @@ interface Authorised extends Identified {
 }
 interface Recorded extends Authorised {
   readonly recorder: SessionRecorder;
+  readonly masking: SessionMasking | undefined;
+}
+
+/** Rules that are in force for as long as a session lives. */
+export interface SessionMasking {
+  readonly rules: Masking;
+  /** The policy that lets the client see everything, if there is one. */
+  readonly unmaskedBy: string | undefined;
 }
 export interface OpenSession<Target> extends Recorded {
   readonly target: Target;
@@ -125,10 +137,12 @@ async function openRecording(deps: SessionDeps, authorised: Authorised, signal: 
   }
 }
 
-async function record({ recorder, clock }: SessionDeps, authorised: Authorised): Promise<Recorded> {
+async function record(deps: SessionDeps, authorised: Authorised): Promise<Recorded> {
+  const { recorder, clock } = deps;
   const { login, pass, connection, database } = authorised;
   const { principal } = pass;
   const startedAt = clock();
+  const masking = maskingOf(deps, authorised, startedAt);
   const settings = [...login.settings].map(([name, value]) => [redactPasses(name), recordedSetting(name, value)]);
   const opened = await recorder.open({
     type: "session-opened",
@@ -142,8 +156,28 @@ async function record({ recorder, clock }: SessionDeps, authorised: Authorised):
     settings: Object.fromEntries(settings),
     durability: connection.durability,
     startedAt,
+    ...(masking === undefined ? {} : { masking: maskingEvent(masking) }),
   });
-  return { ...authorised, recorder: opened };
+  return { ...authorised, recorder: opened, masking };
+}
+
+function maskingOf(
+  { masking, policies }: SessionDeps,
+  { connection, pass }: Authorised,
+  now: Instant,
+): SessionMasking | undefined {
+  const rules = masking?.(connection);
+  if (rules === undefined || (!rules.hasColumnRules && !rules.hasDetectors)) return undefined;
+  const { name, environment } = connection;
+  const unmaskedBy = policies().exempts(
+    { principal: pass.principal, connection: { name, environment }, now },
+    "masking",
+  );
+  return { rules, unmaskedBy };
+}
+
+function maskingEvent({ rules, unmaskedBy }: SessionMasking): NonNullable<SessionOpenedEvent["masking"]> {
+  return { version: rules.version, ...(unmaskedBy === undefined ? {} : { unmaskedBy }) };
 }
 
 const SECRET_NAME = "(?:pass(?:word|wd|phrase)|pwd|secret)\\w*";

@@ -7,6 +7,8 @@ import { parse } from "yaml";
 import { type Connections, parseConnections } from "../core/config/connections.ts";
 import { type Directory, parseDirectory } from "../core/config/directory.ts";
 import { asSallyportError, SallyportError } from "../core/errors.ts";
+import { parseMasking } from "../core/masking/config.ts";
+import type { MaskingConfig } from "../core/masking/masking.ts";
 import { loadPolicies } from "../core/policy/policy-set.ts";
 import { UNGUARDED } from "../core/policy/unguarded.ts";
 import type { Policies } from "../core/policy/verdict.ts";
@@ -17,6 +19,7 @@ import { readPolicyFiles } from "./policy-files.ts";
 const CONNECTIONS = "connections.yaml";
 const POLICIES = "policies";
 const DIRECTORY = "directory.yaml";
+const MASKING = "masking.yaml";
 /** Editors write a file in several steps, and a checkout several files. */
 const SETTLE_MS = 100;
 
@@ -25,14 +28,18 @@ export interface Configuration {
   readonly connections: () => Connections;
   readonly policies: () => Policies;
   readonly directory: () => Directory;
+  /** Undefined where there are no rules: nothing is masked. */
+  readonly masking: () => MaskingConfig | undefined;
   close(): void;
 }
 
 /**
- * Reads a folder's `connections.yaml`, `policies/` and `directory.yaml`, and follows them. A change takes effect at the next log-in, or the next
- * statement; an invalid one is logged and changes nothing. Rejects with `configuration-invalid`, which says where the fault is.
+ * Reads a folder's `connections.yaml`, `policies/`, `directory.yaml` and `masking.yaml`, and follows them. A change takes effect at
+ * the next log-in, of policies at the next statement; an invalid one is logged and changes nothing. Rejects with
+ * `configuration-invalid`, which says where the fault is.
+ * @param key the deployment's secret for masks that hash
  */
-export async function watchConfiguration(directory: string, logger: Logger): Promise<Configuration> {
+export async function watchConfiguration(directory: string, key: Uint8Array, logger: Logger): Promise<Configuration> {
   const connections = await follow(CONNECTIONS, logger, async () => readConnections(directory));
   const policies = await follow<Policies>(POLICIES, logger, async (before) => readPolicies(directory, before));
   const people = await follow(DIRECTORY, logger, async () => readDirectory(directory));
@@ -41,17 +48,22 @@ export async function watchConfiguration(directory: string, logger: Logger): Pro
       { folder: path.join(directory, POLICIES) },
       "there are no policies: whoever may connect may do everything, unguarded",
     );
+  const masking = await follow<MaskingConfig | undefined>(MASKING, logger, async (before) =>
+    readMasking(directory, key, before),
+  );
   const watchers = watching(directory, logger, {
     [CONNECTIONS]: () => connections.reload(),
     [POLICIES]: () => policies.reload(),
     [DIRECTORY]: () => people.reload(),
+    [MASKING]: () => masking.reload(),
   });
   // What changed before they were watched.
-  await Promise.all([connections.reload(), policies.reload(), people.reload()]);
+  await Promise.all([connections.reload(), policies.reload(), people.reload(), masking.reload()]);
   return {
     connections: connections.current,
     policies: policies.current,
     directory: people.current,
+    masking: masking.current,
     close: watchers.close,
   };
 }
@@ -95,6 +107,26 @@ async function readPolicies(directory: string, before: Versioned<Policies> | und
   throw new SallyportError("configuration-invalid", `${folder} is gone`, {
     hint: "To run without policies, start again without the folder.",
   });
+}
+
+/** Whoever takes the file away while we run has not meant to take every mask off. */
+async function readMasking(
+  directory: string,
+  key: Uint8Array,
+  before: Versioned<MaskingConfig | undefined> | undefined,
+): Promise<Versioned<MaskingConfig | undefined>> {
+  const file = path.join(directory, MASKING);
+  try {
+    const value = parseMasking(parse(await readFile(file, "utf8")), key);
+    return { version: value.version, value };
+  } catch (thrown) {
+    if (systemCode(thrown) !== "ENOENT")
+      throw asSallyportError(thrown, "configuration-invalid", `${file} cannot be read: ${(thrown as Error).message}`);
+    if (before?.value === undefined) return { version: "none", value: undefined };
+    throw new SallyportError("configuration-invalid", `${file} is gone`, {
+      hint: "To run without masks, start again without the file.",
+    });
+  }
 }
 
 /**

@@ -56,6 +56,8 @@ const sessionOpened = z.object({
   settings: z.record(z.string(), z.string()),
   durability: z.enum(["intent", "strict"]),
   startedAt: z.number(),
+  /** Which rules mask its values; the client sees them all the same where a policy lets it (`viewUnmasked`). */
+  masking: z.object({ version: z.string(), unmaskedBy: z.string().optional() }).optional(),
 });
 
 const notice = z.object({ type: z.literal("notice"), severity: z.string(), sqlstate: z.string(), message: z.string() });
@@ -92,6 +94,8 @@ const approval = z.object({
   by: z.array(z.object({ id: z.string(), name: z.string(), words: z.string() })),
   digest: z.string(),
 });
+/** How many values each rule has masked since the event before it, by the rule's name; never what they were. */
+const masked = z.object({ type: z.literal("masked"), values: z.record(z.string(), z.number().int()) });
 /** Frames that a dead gateway had not yet written: their contents are lost, their number is known. */
 const gap = z.object({ type: z.literal("gap"), frames: z.number().int(), message: z.string() });
 const sessionClosed = z.object({
@@ -110,6 +114,7 @@ export const sessionEvent = z.discriminatedUnion("type", [
   cancelRequested,
   verdict,
   approval,
+  masked,
   gap,
   sessionClosed,
 ]);

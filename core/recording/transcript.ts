@@ -70,6 +70,8 @@ export function eventLines(event: SessionEvent, micros: number): string[] {
       return verdictLines(event, at);
     case "approval":
       return approvalLines(event, at);
+    case "masked":
+      return said(`${at}  masked`, maskedValues(event.values));
     case "gap":
       return said(`!! ${at}  ${event.frames} frames are missing`, event.message);
     case "session-closed":
@@ -82,6 +84,12 @@ export function eventLines(event: SessionEvent, micros: number): string[] {
 function said(ours: string, theirs: string): string[] {
   const [first = "", ...rest] = visibleLines(theirs);
   return ["", `${ours}  ${first}`.trimEnd(), ...rest.map((line) => INDENT + line)];
+}
+
+function maskedValues(values: Readonly<Record<string, number>>): string {
+  return Object.entries(values)
+    .map(([rule, count]) => `${rule} ${count}`)
+    .join(", ");
 }
 
 function verdictLines(event: VerdictEvent, at: string): string[] {
@@ -111,9 +119,15 @@ function openedLines(event: SessionOpenedEvent): string[] {
     ["Client", event.client],
     ["Settings", settings.join(", ") || "none"],
     ["Durability", event.durability],
+    ...(event.masking === undefined ? [] : [["Masking", maskingOf(event.masking)] as [string, string]]),
     ["Started", formatInstant(event.startedAt)],
   ];
   return rows.map(([label, value]) => `${label.padEnd(12)}${visible(value)}`);
+}
+
+function maskingOf({ version, unmaskedBy }: NonNullable<SessionOpenedEvent["masking"]>): string {
+  const rules = `rules ${version.slice(0, 12)}`;
+  return unmaskedBy === undefined ? rules : `${rules}; the client saw everything, by ${unmaskedBy}`;
 }
 
 function statementLines(event: StatementEvent): string[] {

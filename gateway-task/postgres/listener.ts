@@ -13,6 +13,7 @@ import { newSourceLimits } from "../source-limits.ts";
 import { unlessAborted } from "../within.ts";
 import { AUTHENTICATION_OK, backendKeyData, farewell } from "./answers.ts";
 import { cancelAtTarget } from "./cancel.ts";
+import type { SessionRecorder } from "../recorder/session-recorder.ts";
 import { askForPass, greet } from "./handshake.ts";
 import type { GuardDeps } from "./guarded-input.ts";
 import { demandReadable, demandReadableGreeting } from "./readable-text.ts";
@@ -164,7 +165,7 @@ function readLogin(startup: StartupMessage, pass: string, client: string): Login
 }
 
 async function connect(
-  { connection, database }: { connection: OpenSession<Target>["connection"]; database: string },
+  { connection, database, masking }: Pick<OpenSession<Target>, "connection" | "database" | "masking">,
   credentials: { user: string; password: string | undefined },
   settings: ReadonlyMap<string, string>,
   guarded: boolean,
@@ -176,10 +177,7 @@ async function connect(
   try {
     const greeting = await logInToTarget(socket, credentials, database, settings, signal);
     if (guarded) demandReadableGreeting(greeting.greeting);
-    const masker = await unlessAborted(
-      signal,
-      openMasker({ connection, database, credentials, unmaskedBy: undefined }),
-    );
+    const masker = await unlessAborted(signal, openMasker({ connection, database, credentials, masking }));
     signal.throwIfAborted(); // from here on nobody would close it
     return { socket, greeting, guarded, masker };
   } catch (error) {
@@ -217,9 +215,13 @@ async function relay(
   const key = { session: recorder.session, connection: connection.name, processId, secret: cancelSecret };
   const { masker } = target;
   const channel = openChannel<"target">(target.socket.socket);
-  const shown = masker === undefined ? channel : maskedTarget(channel, masker);
+  const shown =
+    masker === undefined
+      ? channel
+      : maskedTarget(channel, masker, (values) => relayed.record({ type: "masked", values }));
   const ended = (reason: CloseReason, error: SallyportError | undefined): void => {
     deps.live.remove(live);
+    tellMasked(recorder, masker, deps);
     deps.recorder.seal(recorder, reason, error?.message);
     const about = { client: login.client, session: recorder.session, reason, code: error?.code };
     deps.logger[error ? "warn" : "info"](about, "a session has ended");
@@ -238,6 +240,23 @@ async function relay(
     await relayed.start(hello(secret), overwritePasses(hello(Buffer.alloc(secret.length))));
   } catch (error) {
     relayed.fail(error);
+  }
+}
+
+/** How many values were masked since it was last told, before the recording ends. */
+function tellMasked(
+  recorder: SessionRecorder,
+  masker: StreamMasker | undefined,
+  { logger }: PostgresListenerDeps,
+): void {
+  const values = masker?.takeCounts();
+  if (values === undefined) return;
+  const failed = (error: unknown): void =>
+    logger.error({ err: error, session: recorder.session }, "what was masked could not be recorded");
+  try {
+    void Promise.resolve(recorder.event({ type: "masked", values })).catch(failed);
+  } catch (error) {
+    failed(error);
   }
 }
 

@@ -118,6 +118,22 @@ describe.each(postgresServers())("masked columns of PostgreSQL $version", (which
     expect(said).not.toMatch(CANARY);
   });
 
+  test("the record holds none either, says which rules were in force, and counts what each has masked", async () => {
+    await psql("select email, secret from customers where id < 4; select lower(email) from customers where id < 3;");
+    const { events } = await shop.gateway.lastClosed();
+    expect(events[0]).toMatchObject({
+      type: "session-opened",
+      masking: { version: expect.stringMatching(/^[0-9a-f]{64}$/) },
+    });
+    expect(events.filter(({ type }) => type === "masked")).toEqual([
+      { type: "masked", values: { emails: 5, secrets: 3 } },
+    ]);
+    const kept = (await shop.gateway.everythingKept()).toString("latin1");
+    expect(kept).toContain("****mple");
+    // What the tests above themselves wrote in their statements.
+    expect(kept.replaceAll(/'canary100@canary\.example'/g, "")).not.toMatch(CANARY);
+  });
+
   test("what is not masked is as it was, types and counts stay right", async () => {
     const own = await shop.client();
     await own.connect();

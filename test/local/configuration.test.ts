@@ -36,7 +36,8 @@ const destination = {
   },
 };
 const logger = pino({}, destination);
-const start = async (): Promise<Configuration> => (configuration = await watchConfiguration(folder, logger));
+const start = async (): Promise<Configuration> =>
+  (configuration = await watchConfiguration(folder, Buffer.alloc(32), logger));
 
 /** The next line of the log: nothing else tells that a change was seen. */
 async function logged(): Promise<Record<string, unknown>> {

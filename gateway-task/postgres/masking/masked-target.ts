@@ -2,8 +2,19 @@ import type { Channel, ChannelEvents } from "../../channel.ts";
 import type { Shown } from "./shown.ts";
 import type { StreamMasker } from "./stream-masker.ts";
 
-/** A session's target that shows only what may be seen of it: nothing behind it meets a value that is to be masked. */
-export function maskedTarget(target: Channel<"target">, masker: StreamMasker): Channel<"target"> {
+/** How long masked values are counted before they are told. */
+const TELL_MS = 60_000;
+
+/**
+ * A session's target that shows only what may be seen of it: nothing behind it meets a value that is to be masked.
+ * @param tell takes how many values were masked, by rule, from time to time
+ */
+export function maskedTarget(
+  target: Channel<"target">,
+  masker: StreamMasker,
+  tell: (values: Record<string, number>) => void,
+): Channel<"target"> {
+  let toldAt = performance.now();
   return {
     send(permit) {
       masker.asked(permit.bytes);
@@ -18,6 +29,12 @@ export function maskedTarget(target: Channel<"target">, masker: StreamMasker): C
         ...events,
         consumer: (bytes) => {
           const shown = masker.push(bytes);
+          const now = performance.now();
+          if (now - toldAt >= TELL_MS) {
+            toldAt = now;
+            const values = masker.takeCounts();
+            if (values !== undefined) tell(values);
+          }
           if (shown instanceof Promise) return consumeLater(shown, consumer);
           return shown.forward.length === 0 || consumer(shown.forward, shown.recorded);
         },

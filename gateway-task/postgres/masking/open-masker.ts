@@ -1,5 +1,5 @@
 import type { ConnectionConfig } from "../../../core/config/connections.ts";
-import type { Masking } from "../../../core/masking/masking.ts";
+import type { SessionMasking } from "../../session.ts";
 import { openTarget } from "../target.ts";
 import { logInToTarget, type TargetCredentials } from "../target-login.ts";
 import { newCatalogs } from "./catalog.ts";
@@ -14,18 +14,17 @@ interface MaskedSession {
   readonly connection: ConnectionConfig;
   readonly database: string;
   readonly credentials: TargetCredentials;
-  /** The policy that lets the session's client see everything, if there is one. */
-  readonly unmaskedBy: string | undefined;
+  readonly masking: SessionMasking | undefined;
 }
 
 export type OpenMasker = (session: MaskedSession) => Promise<StreamMasker | undefined>;
 
-/** @param masking the rules that a connection has now, if any */
-export function newMaskers(masking: (connection: ConnectionConfig) => Masking | undefined): OpenMasker {
+/** Maskers that share what they learn of their targets' catalogs. */
+export function newMaskers(): OpenMasker {
   const catalogs = newCatalogs(() => performance.now());
-  return async ({ connection, database, credentials, unmaskedBy }) => {
-    const rules = masking(connection);
-    if (rules === undefined || (!rules.hasColumnRules && !rules.hasDetectors)) return undefined;
+  return async ({ connection, database, credentials, masking }) => {
+    if (masking === undefined) return undefined;
+    const { rules, unmaskedBy } = masking;
     const catalog = rules.hasColumnRules ? catalogs(rules, connection.name, database) : undefined;
     const ask = async (): Promise<CatalogRows> => askCatalog(connection, database, credentials);
     const masker = new StreamMasker({ masking: rules, unmasked: unmaskedBy !== undefined, catalog, ask });

@@ -86,7 +86,7 @@ export class StreamMasker {
   }
 
   /** How many values each rule has masked since the last time; undefined if none. */
-  takeCounts(): Readonly<Record<string, number>> | undefined {
+  takeCounts(): Record<string, number> | undefined {
     if (this.#counts.size === 0) return undefined;
     const counts = Object.fromEntries(this.#counts);
     this.#counts = new Map();
