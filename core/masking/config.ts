@@ -55,6 +55,7 @@ function maskingOf(file: MaskingFile, applies: Applies, version: string, digest:
   const columns = file.columns.filter(applies).map((rule) => ({ rule, pattern: columnsOf(rule, file) }));
   const set = detectorSet(file.detectors.filter(applies));
   const look = { set, digest };
+  const byName = kept((column) => columns.find(({ pattern }) => pattern.mayMatch(column))?.rule);
   const masking: Masking = {
     version,
     hasColumnRules: columns.length > 0,
@@ -63,7 +64,7 @@ function maskingOf(file: MaskingFile, applies: Applies, version: string, digest:
       return client ?? masking;
     },
     columnRule: (column) => columns.find(({ pattern }) => pattern.matches(column))?.rule,
-    columnRuleByName: (column) => columns.find(({ pattern }) => column === undefined || pattern.mayMatch(column))?.rule,
+    columnRuleByName: (column) => (column === undefined ? columns[0]?.rule : byName(column)),
     maskValue: (rule, value, type, format) => maskTyped(rule.style, value, type, format, digest),
     detectInValue: (value, type, format, count) => detectTyped(look, value, type, format, count),
     detectInText: (text, count) => detectText(look, text, count),
@@ -71,6 +72,21 @@ function maskingOf(file: MaskingFile, applies: Applies, version: string, digest:
     alwaysLook: (type, format) => hidesContents(set, type, format),
   };
   return masking;
+}
+
+/** Statements name the same columns over and over. */
+const MAX_KEPT = 4_096;
+
+function kept<T>(make: (name: string) => T): (name: string) => T {
+  const known = new Map<string, T>();
+  return (name) => {
+    const found = known.get(name);
+    if (found !== undefined || known.has(name)) return found as T;
+    if (known.size >= MAX_KEPT) known.clear();
+    const made = make(name);
+    known.set(name, made);
+    return made;
+  };
 }
 
 function columnsOf(rule: ColumnRule, file: MaskingFile): ColumnPattern {
