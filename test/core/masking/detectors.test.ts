@@ -229,6 +229,17 @@ describe("a value of a type of its own", () => {
     expect(detected(full, "x alice@example.com", 17, 1).text).toBe("x ****");
   });
 
+  test("whose literal a mask would take apart becomes NULL", () => {
+    const masking = maskingOf({
+      detectors: [{ name: "c", detect: "custom", pattern: "CUST.{1,3}", contains: "CUST", style: "full" }],
+    });
+    for (const type of [2249, 99_999]) {
+      expect(detected(masking, "(CUST,1)", type).masked).toBeUndefined();
+      expect(detected(masking, '("a CUST\\"")', type).masked).toBeUndefined();
+      expect(detected(masking, "(CUST123,1)", type).text).toBe("(****,1)");
+    }
+  });
+
   test("in a binary format that nobody knows becomes NULL if something is found in it", () => {
     const value = Buffer.from("\0\x01alice@example.com\0");
     expect(detected(full, value, 99_999, 1).masked).toBeUndefined();
