@@ -1,4 +1,5 @@
 import { asSallyportError, SallyportError } from "../../core/errors.ts";
+import { overwritePasses } from "../../core/identity/pass.ts";
 import { UNGUARDED } from "../../core/policy/unguarded.ts";
 import type { CloseReason } from "../../core/ports/session-store.ts";
 import type { SessionEvent } from "../../core/recording/events.ts";
@@ -19,6 +20,9 @@ const MAX_ERROR_BYTES = 1 << 20;
 
 const FRONTEND_RULES = rulesOf(FRONTEND);
 const BACKEND_RULES = rulesOf(BACKEND);
+/** The target repeats some settings whenever they are SET, and with them a pass that stands in the wrong place. */
+const PARAMETER_STATUS = "S".charCodeAt(0);
+BACKEND_RULES[PARAMETER_STATUS] = RULE.whole;
 /** While a statement with secrets runs, errors are held until they are whole: the server may quote the statement. */
 const BACKEND_RULES_REDACTING: Rules = BACKEND_RULES.slice();
 BACKEND_RULES_REDACTING["E".charCodeAt(0)] = RULE.whole;
@@ -255,14 +259,20 @@ export class Relay {
     return recorded;
   }
 
-  /** An error or notice of the target's, where one is looked at. */
+  /** What is recorded of a setting, an error or a notice. */
+  #withoutSecrets(message: Buffer): Buffer {
+    if (message[0] === PARAMETER_STATUS) return overwritePasses(message);
+    return this.#fromTarget.rules === BACKEND_RULES_REDACTING ? redactErrorReply(message) : message;
+  }
+
+  /** A setting, and an error or notice where one is looked at. */
   #answer(message: Buffer): Buffer | Replacement {
     const ours = message[0] === ERROR_RESPONSE ? this.#guarded?.answered(message) : undefined;
     if (ours !== undefined) {
       this.#refused.push({ theirs: Buffer.from(message), ours });
       return { forward: ours, recorded: ours };
     }
-    return this.#fromTarget.rules === BACKEND_RULES_REDACTING ? redactErrorReply(message) : message;
+    return this.#withoutSecrets(message);
   }
 
   /** The same of what is recorded in its place, behind it. */
@@ -272,7 +282,7 @@ export class Relay {
       this.#refused.shift();
       return { forward: first.ours, recorded: first.ours };
     }
-    return this.#fromTarget.rules === BACKEND_RULES_REDACTING ? redactErrorReply(message) : message;
+    return this.#withoutSecrets(message);
   }
 
   /** A client says that it goes (§54.2.9 Terminate); one that is killed only closes its socket. */

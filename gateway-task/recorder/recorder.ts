@@ -44,6 +44,7 @@ export interface RecorderOptions extends EvidenceStores {
   readonly files?: LogFiles;
   readonly monotonic?: Monotonic;
   readonly limits?: SessionLimits;
+  readonly maxSessionBytes?: number;
   /** Memory that all sessions together may hold for what is asked and prepared. */
   readonly maxHeldBytes?: number;
   /** How long a store may take for an answer. */
@@ -75,7 +76,7 @@ export interface Recorder {
   open(opened: SessionOpenedEvent): Promise<SessionRecorder>;
   /** Ends a session's recording, says so in the index when all of it is stored. Never throws. */
   seal(recorder: SessionRecorder, reason: CloseReason, message?: string): void;
-  /** Called once, when nothing can be recorded any more: every session must end. */
+  /** Called once, when nothing can be recorded any more. */
   onFailure(listener: (error: SallyportError) => void): void;
   /** Stores what is left and ends; what cannot be stored within `withinMs` stays in the spool for the next task. */
   close(withinMs: number): Promise<void>;
@@ -93,6 +94,7 @@ export async function startRecorder(options: RecorderOptions): Promise<Recorder>
 class TaskRecorder implements Recorder, RecorderCore {
   readonly log: IntentLog;
   readonly slabs: Slabs;
+  readonly maxSessionBytes: number | undefined;
   readonly #options: RecorderOptions;
   readonly #stores: EvidenceStores;
   readonly #directory: string;
@@ -118,6 +120,7 @@ class TaskRecorder implements Recorder, RecorderCore {
 
   constructor(directory: string, options: RecorderOptions) {
     this.#options = options;
+    this.maxSessionBytes = options.maxSessionBytes;
     this.#directory = directory;
     const monotonic = options.monotonic ?? (() => performance.now());
     this.#renew = leaseKeeper(options.leases, options.task, monotonic, (error) => this.#fail(error));

@@ -17,6 +17,8 @@ import type { Share, Slabs } from "./slabs.ts";
 export interface RecorderCore {
   readonly log: IntentLog;
   readonly slabs: Slabs;
+  /** A session ends, and never goes unrecorded, at this many recorded bytes (invariant 2). */
+  readonly maxSessionBytes?: number | undefined;
   /**
    * Throws `recording-failed` when nothing can be recorded any more, `limit-exceeded` when the spool is full.
    * @param closing what is to be recorded is a session's end: there is always room for it
@@ -24,7 +26,7 @@ export interface RecorderCore {
   check(closing?: boolean): void;
 }
 
-/** A session ends, and never goes unrecorded, at this many recorded bytes (invariant 2). */
+/** As much as a week of bulk; more in one session is something else. */
 const MAX_SESSION_BYTES = 256 * 2 ** 30;
 
 /**
@@ -165,7 +167,7 @@ export class SessionRecorder {
     this.#core.check(closing);
     if (this.#refused && !closing) throw this.#refused;
     this.#bytes += bytes.length;
-    if (this.#bytes > MAX_SESSION_BYTES && !closing)
+    if (this.#bytes > (this.#core.maxSessionBytes ?? MAX_SESSION_BYTES) && !closing)
       throw new SallyportError("limit-exceeded", "the session has reached the size up to which it can be recorded");
     return this.#frame(kind, flags, bytes, intent, marks);
   }

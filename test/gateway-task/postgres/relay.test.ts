@@ -1,7 +1,9 @@
 import { setImmediate as turn } from "node:timers/promises";
+import { randomBytes } from "node:crypto";
 import { serialize } from "pg-protocol/dist/serializer.js";
 import { describe, expect, test } from "vitest";
 import { SallyportError } from "../../../core/errors.ts";
+import { mintPass } from "../../../core/identity/pass.ts";
 import type { Channel, ChannelEvents } from "../../../gateway-task/channel.ts";
 import { Relay } from "../../../gateway-task/postgres/relay.ts";
 import type { Permit, Side } from "../../../gateway-task/recorder/permit.ts";
@@ -172,5 +174,23 @@ describe("secrets", () => {
     void ask(serialize.query("select nothing"));
     void show(Buffer.concat([message("E", 'SERROR\0C42703\0Mcolumn "nothing" does not exist\0\0'), readyForQuery()]));
     expect(Buffer.concat(recorded.output).includes("does not exist")).toBe(true);
+  });
+
+  test("a pass that the target repeats as a setting in mid-session reaches the client, and the record without it", async () => {
+    const { text } = mintPass(randomBytes);
+    const status = message("S", `application_name\0my ${text} here\0`);
+    const shown = Buffer.concat([message("C", "SET\0"), status, readyForQuery()]);
+    for (let cut = 0; cut <= shown.length; cut++) {
+      const { show, client, recorded } = await session();
+      void show(shown.subarray(0, cut));
+      void show(shown.subarray(cut));
+      expect(client.sent.subarray(6).equals(shown)).toBe(true);
+      const kept = Buffer.concat(recorded.output);
+      expect([kept.length, kept.includes(text), kept.includes("application_name")]).toEqual([
+        6 + shown.length,
+        false,
+        true,
+      ]);
+    }
   });
 });

@@ -43,6 +43,31 @@ describe("the sessions of a gateway", () => {
     expect(ERRORS["too-many-sessions"].sqlstate).toBe("53300");
   });
 
+  it.each(["input", "output"] as const)(
+    "end at the size up to which one is recorded, whole up to there (%s)",
+    async (way) => {
+      stage = await recorderStage();
+      recorder = await stage.start("task-a", { maxSessionBytes: 100_000 });
+      const [long, other] = [await openAs("ana"), await openAs("ana")];
+      const bytes = Buffer.alloc(10_000, "x");
+      let passed = 0;
+      const flood = async (): Promise<void> => {
+        for (; passed < 100; passed++) await long[way](bytes);
+      };
+      await expect(flood()).rejects.toMatchObject({ code: "limit-exceeded" });
+      expect(passed).toBe(9); // the opening counts too
+      recorder.seal(long, "limit-exceeded");
+      await other[way](bytes);
+      recorder.seal(other, "client-closed");
+      await expect.poll(() => reasonOf(long.session), { timeout: 10_000 }).toBe("limit-exceeded");
+      const { manifest, ok } = await stage.verify(long.session);
+      expect([ok, manifest?.bytesFromClient, manifest?.bytesFromTarget]).toEqual([
+        true,
+        ...(way === "input" ? [90_000, 0] : [0, 90_000]),
+      ]);
+    },
+  );
+
   it("that could not be recorded take no room", async () => {
     stage = await recorderStage();
     recorder = await stage.start("task-a", { limits: newSessionLimits(1, 1) });
