@@ -111,6 +111,13 @@ describe.each(postgresServers())("masked columns of PostgreSQL $version", (which
     "select xmlforest(email), xmlelement(name a, email), json_build_object('a', email), format('%s', email) from customers",
     "select * from json_each_text((select to_json(c) from customers c limit 1))",
     "select jsonb_path_query(to_jsonb(c), '$.email') from customers c",
+    ...["", " (format csv, header, force_quote *)", " (format binary)", " (delimiter ';', null 'x')"].flatMap((how) => [
+      `copy customers to stdout${how}`,
+      `copy public.customers (note, email, id) to stdout${how}`,
+      `copy (select upper(email), email, secret, 'a,"b' || E'\\n' || id from customers) to stdout${how}`,
+      `copy events_1 to stdout${how}`,
+      `copy (select * from people) to stdout${how}`,
+    ]),
   ];
 
   test.each(LEAKING)("%s", async (sql) => {

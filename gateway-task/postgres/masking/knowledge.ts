@@ -1,12 +1,23 @@
-import { unknownTaint, type StatementTaint } from "../../../core/masking/taint.ts";
-import { joined } from "../../../core/masking/tainted.ts";
+import { statementTaint, unknownTaint, type StatementTaint } from "../../../core/masking/taint.ts";
+import { joined, type TaintCatalog } from "../../../core/masking/tainted.ts";
 import type { MaskRule } from "../../../core/masking/masking.ts";
+import { parseSql } from "../../../core/policy/sql-parser.ts";
 import type { Stated } from "./asked.ts";
 import type { Catalog } from "./catalog.ts";
 import type { CatalogRows } from "./catalog-rows.ts";
-import type { CatalogSnapshot } from "./catalog-snapshot.ts";
+import { UNRESOLVED, type CatalogSnapshot } from "./catalog-snapshot.ts";
+import { copyLayout, type CopyLayout } from "./copy-layout.ts";
 import type { Answering, Portal, Replies } from "./replies.ts";
-import { describedPlan, undescribedPlan, unmaskedPlan, type RowField, type RowPlan } from "./row-plan.ts";
+import { copiedPlan, describedPlan, undescribedPlan, unmaskedPlan, type RowField, type RowPlan } from "./row-plan.ts";
+
+/** How a COPY's rows are laid out, and what happens to their values. */
+export interface CopyPlan {
+  readonly layout: CopyLayout;
+  readonly rows: RowPlan;
+}
+
+/** Where no column has a rule: nothing is looked up. */
+const NO_RULES: TaintCatalog = { relations: () => [[]], functionRule: () => undefined, unknown: UNRESOLVED };
 
 /**
  * What a session knows of its target: which of its results are masked. Where something has to be asked first, methods answer
@@ -80,6 +91,21 @@ export class Knowledge {
     if (stated === undefined) return unknownTaint(snapshot);
     if (this.#worthAsking(snapshot, this.#namesUnknown(stated, snapshot))) return this.#read();
     return this.taint(stated, snapshot);
+  }
+
+  /** What the COPY that is answered moves, and in which layout; undefined where it cannot be told. */
+  copied(answering: Answering): CopyPlan | undefined | Promise<void> {
+    const snapshot = this.ready();
+    if (snapshot instanceof Promise) return snapshot;
+    const stated = statedBy(answering);
+    if (stated?.text === undefined) return undefined;
+    if (snapshot !== undefined && this.#worthAsking(snapshot, this.#namesUnknown(stated, snapshot)))
+      return this.#read();
+    const statement = snapshot === undefined ? parseSql(stated.text)?.[stated.index] : undefined;
+    const { copy } = snapshot === undefined ? statementTaint(statement, NO_RULES) : this.taint(stated, snapshot);
+    if (copy === undefined) return undefined;
+    const layout = copyLayout(copy);
+    return { layout, rows: copiedPlan(copy.outputs, snapshot, layout.kind === "binary" ? 1 : 0) };
   }
 
   /** What masks messages that quote a row of a table. */

@@ -1,6 +1,6 @@
 import type { MaskRule } from "../../../core/masking/masking.ts";
 import type { StatementTaint } from "../../../core/masking/taint.ts";
-import { whole } from "../../../core/masking/tainted.ts";
+import { whole, type Outputs } from "../../../core/masking/tainted.ts";
 import { stringEnd } from "../wire-text.ts";
 import { UNRESOLVED, type CatalogSnapshot } from "./catalog-snapshot.ts";
 
@@ -106,6 +106,18 @@ export function undescribedPlan(
   }));
   const rest = restOf(outputs.columns === undefined ? outputs.rule : UNRESOLVED, formats);
   return { columns, rest, masks: outputs.rule !== undefined };
+}
+
+/** The plan of what COPY moves, which no message describes. Without a catalog nothing is known but its format. */
+export function copiedPlan({ columns, rule }: Outputs, snapshot: CatalogSnapshot | undefined, format: 0 | 1): RowPlan {
+  if (snapshot === undefined) return { columns: [], rest: restOf(undefined, [format]), masks: false };
+  const planned = (columns ?? []).map((column) => ({
+    rule: column.rule,
+    type: snapshot.typeLike(column.type),
+    format,
+  }));
+  const rest = restOf(columns === undefined ? rule : UNRESOLVED, [format]);
+  return { columns: planned, rest, masks: rule !== undefined };
 }
 
 function restOf(rule: MaskRule | undefined, formats: readonly number[] = []): ColumnPlan {

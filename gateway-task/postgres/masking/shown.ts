@@ -1,3 +1,4 @@
+import type { CountMask, Masking, MaskRule } from "../../../core/masking/masking.ts";
 import type { MaskView } from "./view.ts";
 
 /** What goes to the client, and what is recorded of it; the identical Buffer where that is the same. */
@@ -11,6 +12,15 @@ export interface Views {
   /** Undefined: the client is shown everything as it is. */
   readonly client: MaskView | undefined;
   readonly record: MaskView;
+}
+
+/** @param unmasked the client is shown everything as it is */
+export function viewsOf(masking: Masking, unmasked: boolean, count: CountMask): Views {
+  const record: MaskView = { masking, applies: () => true, count };
+  if (unmasked) return { record, client: undefined };
+  if (masking.clientView === masking) return { record, client: record };
+  const applies = (rule: MaskRule): boolean => rule.where === "client+recording";
+  return { record, client: { masking: masking.clientView, applies, count: () => {} } }; // the record's view counts for both
 }
 
 /** Bytes of a message or several, as a view may have them; undefined if that is as they are. */

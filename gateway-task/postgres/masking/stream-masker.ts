@@ -8,16 +8,15 @@ import { ASKED_PLAN, AskedReader } from "./asked.ts";
 import type { Catalog } from "./catalog.ts";
 import type { CatalogRows } from "./catalog-rows.ts";
 import { rewriteError } from "./error-texts.ts";
+import { CopyStream } from "./copy-stream.ts";
+import { HeldBytes } from "./held-bytes.ts";
 import { Knowledge } from "./knowledge.ts";
 import { Replies } from "./replies.ts";
 import { rewriteRows } from "./rows.ts";
 import { rowFields, type RowPlan } from "./row-plan.ts";
-import { ShownBuilder, type Shown, type Views } from "./shown.ts";
+import { ShownBuilder, viewsOf, type Shown, type Views } from "./shown.ts";
 import { rewriteSmall } from "./small-messages.ts";
-import type { MaskView } from "./view.ts";
 
-/** A message that has to be looked at is held until it is whole. Values are rarely larger, and cannot be masked in part. */
-const MAX_HELD_BYTES = 64 << 20;
 /** Command tags of what may change what names stand for in the catalog. */
 const DEFINES = /^(?:ALTER|CREATE|DROP|DO|CALL|IMPORT)\b/;
 
@@ -45,12 +44,11 @@ export class StreamMasker {
   #counts = new Map<string, number>();
   /** Bytes of a message that go on unseen and are still to come. */
   #skip = 0;
-  #held: Buffer[] = [];
-  #heldBytes = 0;
-  /** How many bytes the held message has, once that is known; 0 before. */
-  #wanted = 0;
+  readonly #held = new HeldBytes();
   /** Of the rows that come now; undefined until it is known. */
   #plan: RowPlan | undefined;
+  /** Of the COPY whose rows come now, where they have to be looked at. */
+  #copy: CopyStream | undefined;
   #defined = false;
   #waiting: Promise<void> | undefined;
 
@@ -58,13 +56,7 @@ export class StreamMasker {
     const count = (rule: MaskRule): void => {
       this.#counts.set(rule.name, (this.#counts.get(rule.name) ?? 0) + 1);
     };
-    const record: MaskView = { masking, applies: () => true, count };
-    const partly: MaskView = {
-      masking: masking.clientView,
-      applies: (rule) => rule.where === "client+recording",
-      count: () => {}, // the record's view has all of them
-    };
-    this.#views = { record, client: unmasked ? undefined : masking.clientView === masking ? record : partly };
+    this.#views = viewsOf(masking, unmasked, count);
     this.#replies = new Replies((stated) => this.#knowledge.nameIn(stated));
     this.#knowledge = new Knowledge(catalog, ask, this.#replies);
     this.#catalog = catalog !== undefined;
@@ -96,7 +88,7 @@ export class StreamMasker {
   /** Takes the next bytes of the server. While a promise is under way, nothing else may be pushed. */
   push(chunk: Buffer): Shown | Promise<Shown> {
     const shown = new ShownBuilder(this.#views);
-    const bytes = this.#joined(chunk);
+    const bytes = this.#held.joined(chunk);
     if (bytes === undefined) return shown.take();
     const at = this.#advance(bytes, 0, shown);
     return at < 0 ? shown.take() : this.#later(bytes, at, shown);
@@ -108,28 +100,6 @@ export class StreamMasker {
       this.#waiting = undefined;
     }
     return shown.take();
-  }
-
-  /** The chunk with what was held before it; undefined if that is still not enough. */
-  #joined(chunk: Buffer): Buffer | undefined {
-    if (this.#heldBytes === 0) return chunk;
-    this.#held.push(Buffer.from(chunk));
-    this.#heldBytes += chunk.length;
-    if (this.#heldBytes < Math.max(this.#wanted, MESSAGE_HEADER_BYTES)) return undefined;
-    const bytes = Buffer.concat(this.#held, this.#heldBytes);
-    this.#held = [];
-    this.#heldBytes = this.#wanted = 0;
-    return bytes;
-  }
-
-  #hold(bytes: Buffer, from: number, wanted: number): void {
-    if (wanted > MAX_HELD_BYTES)
-      throw new SallyportError("limit-exceeded", `a message of ${wanted} bytes is too large to be masked`, {
-        hint: "Select large values in pieces, or without the columns that are masked.",
-      });
-    this.#held = [Buffer.from(bytes.subarray(from))];
-    this.#heldBytes = bytes.length - from;
-    this.#wanted = wanted;
   }
 
   /** Deals with messages from `from` on; answers -1, or the offset of the one that has to wait for something. */
@@ -145,7 +115,7 @@ export class StreamMasker {
       const end = at + 1 + length;
       if (tag === DATA_ROW && this.#planned() === undefined) return at;
       if (end > bytes.length) {
-        if (this.#looksAt(tag)) this.#hold(bytes, at, end - at);
+        if (this.#looksAt(tag)) this.#held.hold(bytes, at, end - at);
         else {
           shown.pass(bytes, at, bytes.length);
           this.#skip = end - bytes.length;
@@ -157,13 +127,14 @@ export class StreamMasker {
       at = next;
       this.#knowledge.next();
     }
-    if (at < bytes.length) this.#hold(bytes, at, 0);
+    if (at < bytes.length) this.#held.hold(bytes, at, 0);
     return -1;
   }
 
   /** Whether messages of this type have to be whole. */
   #looksAt(tag: number): boolean {
     if (tag === DATA_ROW) return this.#plan?.masks !== false || this.#views.record.masking.hasDetectors;
+    if (tag === COPY_DATA) return this.#copy !== undefined;
     return true;
   }
 
@@ -225,7 +196,15 @@ export class StreamMasker {
         break;
       case "H":
       case "W":
-        if (!this.#copies()) return -1;
+        if (!this.#copies(bytes[at + MESSAGE_HEADER_BYTES] === 1)) return -1;
+        break;
+      case "d":
+        if (this.#copy === undefined) break;
+        this.#copy.push(bytes, at, end, shown);
+        return end;
+      case "c":
+        this.#copy?.end(shown);
+        this.#copy = undefined;
         break;
       case "E":
       case "N":
@@ -259,15 +238,21 @@ export class StreamMasker {
     return this.#waitOr(this.#knowledge.described(fields, stated), (plan) => (this.#plan = plan)) !== undefined;
   }
 
-  /** Whether what is copied out holds nothing that is masked; false while that has to wait. */
-  #copies(): boolean {
-    const taint = this.#knowledge.about(this.#replies.answering());
-    if (taint instanceof Promise) {
-      this.#waiting = taint;
+  /** COPY's rows come; false while it has to be waited for what is to become of them. */
+  #copies(binary: boolean): boolean {
+    const plan = this.#knowledge.copied(this.#replies.answering());
+    if (plan instanceof Promise) {
+      this.#waiting = plan;
       return false;
     }
-    if (taint?.touched === undefined) return true;
-    throw new SallyportError("feature-not-supported", "COPY of what may hold masked values does not pass");
+    if (plan === undefined || (plan.layout.kind === "binary") !== binary)
+      throw new SallyportError(
+        "feature-not-supported",
+        "a COPY that cannot be read does not pass where values are masked",
+      );
+    const looks = plan.rows.masks || this.#views.record.masking.hasDetectors;
+    this.#copy = looks ? new CopyStream(plan) : undefined;
+    return true;
   }
 
   #ended(bytes: Buffer, at: number, end: number): void {
@@ -300,7 +285,7 @@ export class StreamMasker {
     if (said.includes(REFUSAL_MARK)) shown.pass(bytes, at, end);
     else shown.put(bytes, at, end, (view) => rewriteError(said, { touched: taint?.touched, ofTable }, view));
     if (tag === ERROR_RESPONSE) {
-      this.#plan = undefined;
+      this.#plan = this.#copy = undefined;
       this.#replies.failed();
     }
     return end;
@@ -308,5 +293,6 @@ export class StreamMasker {
 }
 
 const DATA_ROW = 0x44;
+const COPY_DATA = 0x64;
 const ERROR_RESPONSE = 0x45;
 const IDLE = 0x49;
