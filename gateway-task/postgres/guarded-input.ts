@@ -33,6 +33,10 @@ export interface GuardedSession {
   withhold(asked: Buffer, substitute: Buffer, recorded: Buffer): boolean | Promise<void>;
   /** The message as it is to be recorded. */
   redact(message: Buffer): Buffer;
+  /** The same of values that are masked alone. */
+  mask(message: Buffer): Buffer;
+  /** Whether any are, so that what is bound has to be seen. */
+  readonly masks: boolean;
   record(event: SessionEvent): void | Promise<void>;
   /** Sends the client a message of ours, when the target's next message ends. */
   tell(notice: Buffer): void;
@@ -69,7 +73,9 @@ export class GuardedInput {
     this.#session = session;
     const { requester: principal, connection: name, environment } = asker;
     this.#gate = new Gate({ ...deps, who: { principal, connection: { name, environment } } });
-    this.framer = new MessageFramer(RULES, counted, maxWhole, (message) => this.#inspect(message));
+    this.framer = new MessageFramer(session.masks ? RULES_ATTENTIVE : RULES, counted, maxWhole, (message) =>
+      this.#inspect(message),
+    );
   }
 
   /** As a channel's consumer. */
@@ -111,7 +117,7 @@ export class GuardedInput {
   }
 
   #rules(): Rules {
-    return this.#gate.attentive ? RULES_ATTENTIVE : RULES;
+    return this.#gate.attentive || this.#session.masks ? RULES_ATTENTIVE : RULES;
   }
 
   #keep(bytes: Buffer): boolean | Promise<void> {
@@ -138,7 +144,7 @@ export class GuardedInput {
   }
 
   #recorded(message: Buffer): Buffer {
-    return HAS_TEXT[message[0] as number] === 1 ? this.#session.redact(message) : message;
+    return HAS_TEXT[message[0] as number] === 1 ? this.#session.redact(message) : this.#session.mask(message);
   }
 
   /** Deals with the message that the framer stopped at, and with what came behind it, up to where nothing waits. */
@@ -220,6 +226,7 @@ export class GuardedInput {
   async #refuse(message: Buffer, refusal: Refusal): Promise<void> {
     if (this.#ended) return;
     const recorded = HAS_TEXT[message[0] as number] === 1 ? redactMessage(message) : message;
-    await this.#session.withhold(message, this.#refusals.substitute(message, refusal), recorded);
+    const masked = this.#session.mask(recorded);
+    await this.#session.withhold(message, this.#refusals.substitute(message, refusal), masked);
   }
 }

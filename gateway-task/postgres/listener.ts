@@ -230,7 +230,7 @@ async function relay(
       deps.logger.warn({ err: cause, session: recorder.session }, "a cancel key could not be removed");
     });
   };
-  const relayed = new Relay(recorder, openChannel(socket), shown, ended, guard);
+  const relayed = new Relay(recorder, openChannel(socket), shown, ended, guard, masker?.statements);
   try {
     await unlessAborted(signal, deps.cancelKeys.put(processId, secret, key));
     deps.live.add(live);

@@ -11,6 +11,7 @@ import type { Asker } from "../consent.ts";
 import { countedTags, MessageFramer, type Replacement, RULE, rulesOf, type Rules } from "./framer.ts";
 import { type GuardDeps, GuardedInput, type GuardedSession } from "./guarded-input.ts";
 import { BACKEND, FRONTEND } from "./messages.ts";
+import type { StatementRecord } from "./masking/statement-record.ts";
 import { redactErrorReply, redactMessage } from "./redact.ts";
 
 /** A statement is held in memory until it is whole; PostgreSQL itself would take 1 GiB. */
@@ -19,6 +20,9 @@ const MAX_STATEMENT_BYTES = 32 << 20;
 const MAX_ERROR_BYTES = 1 << 20;
 
 const FRONTEND_RULES = rulesOf(FRONTEND);
+/** What is bound is masked in the record. */
+const FRONTEND_RULES_MASKED: Rules = FRONTEND_RULES.slice();
+FRONTEND_RULES_MASKED["B".charCodeAt(0)] = RULE.whole;
 const BACKEND_RULES = rulesOf(BACKEND);
 /** The target repeats some settings whenever they are SET, and with them a pass that stands in the wrong place. */
 const PARAMETER_STATUS = "S".charCodeAt(0);
@@ -36,6 +40,7 @@ const ASKING = countedTags("QSF");
 const READY = countedTags("Z");
 const READY_FOR_QUERY = "Z".charCodeAt(0);
 const IDLE = "I".charCodeAt(0);
+const BIND = "B".charCodeAt(0);
 const TERMINATE = "X".charCodeAt(0);
 const ERROR_RESPONSE = "E".charCodeAt(0);
 
@@ -59,6 +64,7 @@ export class Relay {
   readonly #fromTarget: MessageFramer;
   readonly #ended: (reason: CloseReason, error: SallyportError | undefined) => void;
   readonly #guard: Guard | undefined;
+  readonly #statements: StatementRecord | undefined;
   readonly #guarded: GuardedInput | undefined;
   readonly #usualRules: Rules;
   /** What the last ReadyForQuery said of the transaction. */
@@ -82,6 +88,7 @@ export class Relay {
   /**
    * @param ended called once, when both sides are closed or closing
    * @param guard what judges each statement, where there are policies
+   * @param statements what masks the record of what is asked, where anything is masked
    */
   constructor(
     recorder: SessionRecorder,
@@ -89,8 +96,10 @@ export class Relay {
     target: Channel<"target">,
     ended: (reason: CloseReason, error: SallyportError | undefined) => void,
     guard?: Guard,
+    statements?: StatementRecord,
   ) {
     this.#guard = guard;
+    this.#statements = statements;
     this.#recorder = recorder;
     this.#client = client;
     this.#target = target;
@@ -100,7 +109,12 @@ export class Relay {
       : undefined;
     this.#fromClient =
       this.#guarded?.framer ??
-      new MessageFramer(FRONTEND_RULES, ASKING, MAX_STATEMENT_BYTES, (message) => this.#hide(message));
+      new MessageFramer(
+        statements === undefined ? FRONTEND_RULES : FRONTEND_RULES_MASKED,
+        ASKING,
+        MAX_STATEMENT_BYTES,
+        (message) => this.#hide(message),
+      );
     this.#usualRules = this.#guarded ? BACKEND_RULES_GUARDED : BACKEND_RULES;
     this.#fromTarget = new MessageFramer(this.#usualRules, READY, MAX_ERROR_BYTES, (message) => this.#answer(message));
   }
@@ -113,6 +127,8 @@ export class Relay {
         return this.#send(this.#recorder.withheld(asked, substitute, recorded));
       },
       redact: (message) => this.#hide(message),
+      mask: (message) => this.#statements?.masked(message) ?? message,
+      masks: this.#statements !== undefined,
       record: (event) => this.#recorder.event(event),
       tell: (notice) => {
         this.#notices.push(notice);
@@ -251,12 +267,12 @@ export class Relay {
 
   /** A statement with secrets: errors, too, are recorded without their text, until the ReadyForQuery that ends its cycle. */
   #hide(message: Buffer): Buffer {
-    const recorded = redactMessage(message);
+    const recorded = message[0] === BIND ? message : redactMessage(message);
     if (recorded !== message) {
       this.#hideUntil = this.#fromClient.count + 2; // the first ReadyForQuery answered the log-in
       this.#fromTarget.rules = BACKEND_RULES_REDACTING;
     }
-    return recorded;
+    return this.#statements?.masked(recorded) ?? recorded;
   }
 
   /** What is recorded of a setting, an error or a notice. */

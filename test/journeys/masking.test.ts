@@ -2,7 +2,9 @@ import type pg from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { SHOP_OWNER } from "../../cli/shop.ts";
 import { postgresServers } from "../setup/postgres.ts";
-import { run } from "../setup/programs.ts";
+import { UNGUARDED } from "../../core/policy/unguarded.ts";
+import { startTestGateway } from "../setup/gateway.ts";
+import { run, throughGateway } from "../setup/programs.ts";
 import { startShop, type ShopJourney } from "../setup/shop-journey.ts";
 
 /** No value of a masked column is anything else, and nothing else is like them. */
@@ -140,6 +142,53 @@ describe.each(postgresServers())("masked columns of PostgreSQL $version", (which
     // What the tests above themselves wrote in their statements.
     expect(kept.replaceAll(/'canary100@canary\.example'/g, "")).not.toMatch(CANARY);
   });
+
+  test("literals and parameters of masked columns reach the target as they are, and the record masked", async () => {
+    const own = await shop.client();
+    await own.connect();
+    await own.query("insert into customers (id, name, email) values (500, 'kept', 'canary-literal@x.example')");
+    const insert = "insert into customers (id, name, email) values ($1, $2, $3)";
+    await own.query({ name: "ins", text: insert, values: [501, "kept", "canary-bound-1@x.example"] });
+    await own.query({ name: "ins", text: insert, values: [502, "kept", "canary-bound-2@x.example"] });
+    await own.query("prepare p as select id from customers where email = $1; execute p ('canary-executed')");
+    await own.end();
+    const { rows } = await shop.admin.query("select email from customers where id >= 500 order by id");
+    expect(rows.map(({ email }) => email as string)).toEqual([
+      "canary-literal@x.example",
+      "canary-bound-1@x.example",
+      "canary-bound-2@x.example",
+    ]);
+    const { statements } = await shop.gateway.lastClosed();
+    expect(JSON.stringify(statements)).not.toMatch(CANARY);
+    expect(statements[1]?.parameters?.map(({ value }) => value)).toEqual([
+      "501",
+      "kept",
+      expect.stringContaining("****"),
+    ]);
+    await shop.admin.query("delete from customers where id >= 500");
+    expect((await shop.gateway.everythingKept()).toString("latin1")).not.toMatch(/canary-(?:literal|bound|executed)/);
+  });
+
+  test.each(["recording-only", "exempt"])(
+    "%s: the client sees the values, the record does not hold them",
+    async (how) => {
+      const where = how === "exempt" ? "client+recording" : "recording-only";
+      const masking = { columns: MASKING.columns.map((rule) => ({ ...rule, where })) };
+      const policies = { ...UNGUARDED, exempts: () => (how === "exempt" ? "trusted" : undefined) };
+      const { host, port } = shop.server;
+      const target = { host, port, database: "shop", user: SHOP_OWNER, password: "owner-secret" };
+      const gateway = await startTestGateway({ target, masking, policies: () => policies });
+      const env = throughGateway(gateway, await gateway.pass());
+      const sql =
+        "select email, lower(email) from customers where id < 4; copy customers (email) to stdout; select 1/0";
+      const { stdout } = await run("psql", ["-X", "-c", sql, "-c", "select 'behind'"], { env });
+      expect(stdout.toString().match(/canary2@canary/g)).toHaveLength(3);
+      const { events } = await gateway.lastClosed();
+      expect(events[0]).toMatchObject({ masking: how === "exempt" ? { unmaskedBy: "trusted" } : {} });
+      expect((await gateway.everythingKept()).toString("latin1")).not.toMatch(CANARY);
+      await gateway.close();
+    },
+  );
 
   test("what is not masked is as it was, types and counts stay right", async () => {
     const own = await shop.client();

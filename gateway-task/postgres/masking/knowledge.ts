@@ -1,5 +1,5 @@
 import { statementTaint, unknownTaint, type StatementTaint } from "../../../core/masking/taint.ts";
-import { joined, type TaintCatalog } from "../../../core/masking/tainted.ts";
+import { joined, type TaintCatalog, type TaintedColumn } from "../../../core/masking/tainted.ts";
 import type { MaskRule } from "../../../core/masking/masking.ts";
 import { parseSql } from "../../../core/policy/sql-parser.ts";
 import type { Stated } from "./asked.ts";
@@ -106,6 +106,11 @@ export class Knowledge {
     if (copy === undefined) return undefined;
     const layout = copyLayout(copy);
     return { layout, rows: copiedPlan(copy.outputs, snapshot, layout.kind === "binary" ? 1 : 0) };
+  }
+
+  /** See `TaintCatalog`. */
+  relations(schema: string | undefined, name: string): readonly (readonly TaintedColumn[])[] {
+    return this.#snapshot?.relations(schema, name) ?? [];
   }
 
   /** What masks messages that quote a row of a table. */

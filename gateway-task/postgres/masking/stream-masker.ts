@@ -14,6 +14,7 @@ import { Knowledge } from "./knowledge.ts";
 import { Replies } from "./replies.ts";
 import { rewriteRows } from "./rows.ts";
 import { rowFields, type RowPlan } from "./row-plan.ts";
+import { StatementRecord } from "./statement-record.ts";
 import { ShownBuilder, viewsOf, type Shown, type Views } from "./shown.ts";
 import { rewriteSmall } from "./small-messages.ts";
 
@@ -40,6 +41,8 @@ export class StreamMasker {
   readonly #replies: Replies;
   readonly #knowledge: Knowledge;
   readonly #asked: MessageReader;
+  /** Makes what the client asks fit to be recorded. */
+  readonly statements: StatementRecord;
   readonly #catalog: boolean;
   #counts = new Map<string, number>();
   /** Bytes of a message that go on unseen and are still to come. */
@@ -60,6 +63,7 @@ export class StreamMasker {
     this.#replies = new Replies((stated) => this.#knowledge.nameIn(stated));
     this.#knowledge = new Knowledge(catalog, ask, this.#replies);
     this.#catalog = catalog !== undefined;
+    this.statements = new StatementRecord(masking, (schema, name) => this.#knowledge.relations(schema, name), count);
     const reader = new AskedReader(
       (asked) => this.#replies.ask(asked),
       () => this.#replies.lose(),
