@@ -8,14 +8,14 @@ import { DEMO_PASSWORD } from "../local/demo-people.ts";
 import { type Api, apiOf } from "./api-client.ts";
 import { newPassView, sessionsView, sessionView, statementsView } from "./api-views.ts";
 import { signInOverHttp } from "./browserless-sign-in.ts";
-import { APPLICATION_QUERY, APPLICATION_VALUES, SHOP_SCRIPT } from "./demo-script.ts";
+import { APPLICATION_QUERY, APPLICATION_VALUES, type Scripted } from "./demo-script.ts";
 import { DEMO_CONNECTION, type DemoStage } from "./demo-stage.ts";
 import { libpqEnvironment } from "./psql.ts";
 
 /** The gateway stores a closed session's recording within a second or two. */
 const CLOSED_WITHIN_MS = 20_000;
 const POLL_MS = 100;
-/** psql has six statements to run. */
+/** psql has a few statements to run, one of which waits for somebody. */
 const PSQL_TIMEOUT_MS = 30_000;
 
 /** Signs a person of the demo in, as their browser would; what the API answers them. */
@@ -33,22 +33,30 @@ export async function newPass(api: Api): Promise<string> {
 export interface Seen {
   readonly rows: number;
   readonly errors: readonly string[];
+  /** All of it, as it was shown. */
+  readonly text: string;
 }
 
-/** The engineer at psql. Throws where it does not end as it should. */
-export async function workWithPsql(psql: string, stage: DemoStage, pass: string): Promise<Seen> {
-  const { host, port } = stage.running.gateway;
-  const login = { host, port, database: DEMO_CONNECTION, user: "alice", pass, caFile: stage.caFile };
-  const env = { ...libpqEnvironment(login), PSQLRC: "/dev/null", PGCLIENTENCODING: "UTF8" };
-  const child = spawn(psql, ["-X", "-q", "-A", "-t"], { env, timeout: PSQL_TIMEOUT_MS });
-  const [out, err] = [collect(child.stdout), collect(child.stderr)];
-  child.stdin.on("error", () => {}); // it has ended then, and its status tells
-  child.stdin.end(SHOP_SCRIPT.map(({ sql }) => `${sql};\n`).join(""));
-  const [status] = (await once(child, "close")) as [number | null];
-  if (status !== 0)
-    throw new SallyportError("internal", `psql ended with status ${status}: ${lines(await err).join(" ")}`);
-  return { rows: lines(await out).length, errors: lines(await err) };
-}
+/** Runs a script as the engineer. Throws where it does not end as it should. */
+export type Worker = (stage: DemoStage, pass: string, script: readonly Scripted[]) => Promise<Seen>;
+
+/** The engineer at psql. */
+export const workWithPsql =
+  (psql: string): Worker =>
+  async (stage, pass, script) => {
+    const { host, port } = stage.running.gateway;
+    const login = { host, port, database: DEMO_CONNECTION, user: "alice", pass, caFile: stage.caFile };
+    const env = { ...libpqEnvironment(login), PSQLRC: "/dev/null", PGCLIENTENCODING: "UTF8" };
+    const child = spawn(psql, ["-X", "-q", "-A", "-t"], { env, timeout: PSQL_TIMEOUT_MS });
+    const [out, err] = [collect(child.stdout), collect(child.stderr)];
+    child.stdin.on("error", () => {}); // it has ended then, and its status tells
+    child.stdin.end(script.map(({ sql }) => `${sql};\n`).join(""));
+    const [status] = (await once(child, "close")) as [number | null];
+    if (status !== 0)
+      throw new SallyportError("internal", `psql ended with status ${status}: ${lines(await err).join(" ")}`);
+    const errors = lines(await err).filter((line) => !/^(?:NOTICE|DETAIL|HINT):/.test(line));
+    return { rows: lines(await out).length, errors, text: `${await out}${await err}` };
+  };
 
 async function collect(stream: AsyncIterable<Uint8Array>): Promise<string> {
   const pieces: Uint8Array[] = [];
@@ -61,22 +69,23 @@ function lines(text: string): string[] {
 }
 
 /** The same without psql. */
-export async function workWithDriver(stage: DemoStage, pass: string): Promise<Seen> {
-  return withClient(stage, pass, "sallyport demo", async (client) => {
+export const workWithDriver: Worker = (stage, pass, script) =>
+  withClient(stage, pass, "sallyport demo", async (client) => {
     let rows = 0;
     const errors: string[] = [];
-    for (const { sql } of SHOP_SCRIPT) {
+    const shown: unknown[] = [];
+    for (const { sql } of script) {
       try {
         const result = await client.query(sql);
         rows += result.command === "PREPARE" ? 0 : (result.rowCount ?? 0);
+        shown.push(result.rows);
       } catch (thrown) {
         if (!(thrown instanceof DatabaseError)) throw thrown;
         errors.push(`ERROR:  ${thrown.message}`);
       }
     }
-    return { rows, errors };
+    return { rows, errors, text: `${JSON.stringify(shown)}\n${errors.join("\n")}` };
   });
-}
 
 /** An application with node-postgres: one prepared statement, bound parameters. */
 export async function workAsApplication(stage: DemoStage, pass: string): Promise<Seen> {
@@ -84,7 +93,7 @@ export async function workAsApplication(stage: DemoStage, pass: string): Promise
     let rows = 0;
     for (const values of APPLICATION_VALUES)
       rows += (await client.query({ ...APPLICATION_QUERY, values: [...values] })).rows.length;
-    return { rows, errors: [] };
+    return { rows, errors: [], text: "" };
   });
 }
 

@@ -45,6 +45,36 @@ select c.name, a.street from customers c join addresses a on a.customer_id = c.i
   { what: "an error", sql: "update employees set salary = salary * 2 where id = 1", rows: 0, ends: "42501" },
 ];
 
+/** What policy and masking make of the same engineer's further wishes. Somebody else has to consent to the second. */
+export const GUARDED_SCRIPT: readonly Scripted[] = [
+  { what: "a DROP, which is blocked", sql: "drop table orders", rows: 0, ends: "42501" },
+  {
+    what: "a DELETE, which waits for consent",
+    sql: "delete from order_items where order_id = 17 and line = 1 returning product_id",
+    rows: 1,
+    ends: "DELETE 1",
+  },
+  {
+    what: "personal data, which is masked",
+    sql: "select name, email, phone, card_number, iban from customers order by id limit 5",
+    rows: 5,
+    ends: "SELECT 5",
+  },
+  {
+    what: "free text, in which card numbers are masked",
+    sql: "select body from support_tickets where subject = 'Charged twice' order by id limit 3",
+    rows: 3,
+    ends: "SELECT 3",
+  },
+];
+export const HELD = 1;
+/** What none of that may show, neither to the client nor to whoever replays it. */
+export const PERSONAL_DATA = `
+select unnest(array[email, phone, card_number, iban]) as value from (select * from customers order by id limit 5) c
+union all
+select substring(body from '\\d{4} \\d{4} \\d{4} \\d{1,7}')
+  from (select body from support_tickets where subject = 'Charged twice' order by id limit 3) t`;
+
 /** What an application does: a statement prepared by the protocol, executed twice with bound parameters. */
 export const APPLICATION_QUERY = {
   name: "affordable",
@@ -67,6 +97,6 @@ export function differs(expected: Scripted, recorded: StatementEvent | undefined
   if (recorded.text.replace(/;\s*$/, "") !== expected.sql) return `the recording has "${recorded.text}"`;
   if (recorded.rows !== expected.rows) return `${recorded.rows} rows are recorded, not ${expected.rows}`;
   if (recorded.duration === undefined) return "its duration is missing";
-  const end = recorded.outcome === "failed" ? recorded.sqlstate : recorded.tag;
+  const end = recorded.sqlstate ?? recorded.tag;
   return end === expected.ends ? undefined : `it is recorded as ${end ?? recorded.outcome}, not ${expected.ends}`;
 }

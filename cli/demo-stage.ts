@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { createWriteStream } from "node:fs";
-import { readFile, writeFile } from "node:fs/promises";
+import { cp, readFile, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { Client } from "pg";
@@ -18,7 +18,7 @@ import { createShop } from "./shop.ts";
 
 /** The connection of the example configuration that the demo is about, and its secret. */
 export const DEMO_CONNECTION = "shop";
-const EXAMPLE = new URL("../config/connections.yaml", import.meta.url);
+const EXAMPLES = new URL("../config/", import.meta.url);
 const HOST = "127.0.0.1";
 const PORTS = { gateway: 6432, http: 8080, oidc: 8081 };
 
@@ -31,6 +31,8 @@ export interface DemoStage {
   readonly version: string;
   readonly shopRows: number;
   readonly caFile: string;
+  /** What the shop's owner sees, past the gateway. */
+  readonly truth: (sql: string) => Promise<readonly unknown[]>;
   close(): Promise<void>;
 }
 
@@ -45,13 +47,17 @@ export async function setDemoStage(flags: DemoFlags): Promise<DemoStage> {
   try {
     const appPassword = randomBytes(24).toString("base64url");
     const shop = await openShop(postgres, appPassword);
+    const truth = (sql: string): Promise<readonly unknown[]> =>
+      asSuperuser(postgres, DEMO_CONNECTION, async (client) =>
+        (await client.query({ text: sql, rowMode: "array" })).rows.flat(),
+      );
     await configure(folder, postgres.port, appPassword);
     const running = await start(flags, folder);
     const close = async (): Promise<void> => {
       await running.close();
       await leave();
     };
-    return { running, folder, postgres, ...shop, caFile: join(folder.state, "tls", "ca.pem"), close };
+    return { running, folder, postgres, ...shop, truth, caFile: join(folder.state, "tls", "ca.pem"), close };
   } catch (thrown) {
     await leave();
     throw thrown;
@@ -59,29 +65,34 @@ export async function setDemoStage(flags: DemoFlags): Promise<DemoStage> {
 }
 
 async function openShop(
-  { host, port, superuser: user, password }: RunningPostgres,
+  postgres: RunningPostgres,
   appPassword: string,
 ): Promise<{ version: string; shopRows: number }> {
-  await asSuperuser("postgres", async (client) => client.query(`create database ${DEMO_CONNECTION}`));
-  return asSuperuser(DEMO_CONNECTION, async (client) => {
+  await asSuperuser(postgres, "postgres", async (client) => client.query(`create database ${DEMO_CONNECTION}`));
+  return asSuperuser(postgres, DEMO_CONNECTION, async (client) => {
     const { rows } = await client.query<{ server_version: string }>("show server_version");
     return { version: rows[0]?.server_version ?? "", shopRows: await createShop(client, { appPassword }) };
   });
+}
 
-  async function asSuperuser<T>(database: string, work: (client: Client) => Promise<T>): Promise<T> {
-    const client = new Client({ host, port, user, password, database });
-    await client.connect();
-    try {
-      return await work(client);
-    } finally {
-      await client.end();
-    }
+async function asSuperuser<T>(
+  { host, port, superuser: user, password }: RunningPostgres,
+  database: string,
+  work: (client: Client) => Promise<T>,
+): Promise<T> {
+  const client = new Client({ host, port, user, password, database });
+  await client.connect();
+  try {
+    return await work(client);
+  } finally {
+    await client.end();
   }
 }
 
-/** The example configuration, but for the port of the shop's server. */
+/** The example configuration with its policies and masks, but for the port of the shop's server. */
 async function configure({ config, state }: DemoFolder, port: number, appPassword: string): Promise<void> {
-  const document = parseDocument(await readFile(EXAMPLE, "utf8"));
+  await cp(EXAMPLES, config, { recursive: true });
+  const document = parseDocument(await readFile(new URL("connections.yaml", EXAMPLES), "utf8"));
   const shop = ["connections", DEMO_CONNECTION];
   document.setIn([...shop, "target", "port"], port);
   await writeFile(join(config, "connections.yaml"), document.toString());

@@ -2,28 +2,25 @@ import { performance } from "node:perf_hooks";
 import { asSallyportError } from "../core/errors.ts";
 import { DEMO_PASSWORD, DEMO_PEOPLE } from "../local/demo-people.ts";
 import { showAddress } from "./address.ts";
-import type { Api } from "./api-client.ts";
-import { verificationView } from "./api-views.ts";
 import type { DemoFlags } from "./commands/demo.ts";
 import {
   closedSession,
   newPass,
   recordedStatements,
-  type Seen,
   sees,
   signedIn,
   workAsApplication,
+  type Worker,
   workWithDriver,
   workWithPsql,
 } from "./demo-acts.ts";
-import { APPLICATION_SCRIPT, differs, type Scripted, SHOP_SCRIPT } from "./demo-script.ts";
+import { type Checks, newChecks, replay, say, wrongSight } from "./demo-checks.ts";
+import { playGuarded } from "./demo-guarded.ts";
+import { APPLICATION_SCRIPT, SHOP_SCRIPT } from "./demo-script.ts";
 import { DEMO_CONNECTION, type DemoStage, setDemoStage } from "./demo-stage.ts";
 import { EXIT } from "./exit-status.ts";
 import { findProgram, howToInstallPsql } from "./psql.ts";
 import { untilStopped } from "./until-stopped.ts";
-
-/** Rows of each result that the replay shows. */
-const SHOWN_ROWS = 3;
 
 /**
  * Shows the main job at work, and checks every step of it.
@@ -61,13 +58,10 @@ async function play(stage: DemoStage, checks: Checks): Promise<void> {
   checks.note("alice signs in by OIDC: authorization code and PKCE");
   const pass = await newPass(alice);
   checks.note("she gets a pass for the shop");
-  const psql = findProgram("psql");
-  const client = psql === undefined ? "node-postgres" : "psql";
-  if (psql === undefined) say(`psql is not installed here, so node-postgres takes its place. ${howToInstallPsql()}\n`);
-  const seen = await (psql === undefined ? workWithDriver(stage, pass) : workWithPsql(psql, stage, pass));
+  const worker = workerOf();
   checks.note(
-    `she works in the shop with ${client}, through the gateway, over TLS`,
-    wrongSight(seen, SHOP_SCRIPT, /permission denied for table employees/),
+    `she works in the shop with ${worker.name}, through the gateway, over TLS`,
+    wrongSight(await worker.work(stage, pass, SHOP_SCRIPT), SHOP_SCRIPT, /permission denied for table employees/),
   );
   const first = await closedSession(alice, 1);
   await replay(stage, alice, first, SHOP_SCRIPT, checks);
@@ -82,57 +76,18 @@ async function play(stage: DemoStage, checks: Checks): Promise<void> {
     "its parameters are recorded",
     parameters.join(" ") === "20,1 99.5,10" ? undefined : `as ${parameters.join(" ")}`,
   );
+  await playGuarded(stage, alice, checks, (script) => worker.work(stage, pass, script));
   const auditor = await sees(await signedIn(stage, "carol"), first);
   checks.note("carol, an auditor, sees alice's session", auditor ? undefined : "she does not");
   const approver = await sees(await signedIn(stage, "bob"), first);
   checks.note("bob, who is none, does not", approver ? "he does" : undefined);
 }
 
-/** What is wrong with what a client saw. */
-function wrongSight(seen: Seen, script: readonly Scripted[], error?: RegExp): string | undefined {
-  const rows = script.reduce((sum, one) => sum + one.rows, 0);
-  if (seen.rows !== rows) return `the client got ${seen.rows} rows, not ${rows}`;
-  const wanted = error === undefined ? 0 : 1;
-  const right = seen.errors.length === wanted && seen.errors.every((text) => error?.test(text) === true);
-  return right ? undefined : `the client was told: ${seen.errors.join(" ") || "no error"}`;
-}
-
-/** Prints what happened in a session, and checks it statement by statement. */
-async function replay(
-  stage: DemoStage,
-  api: Api,
-  session: string,
-  script: readonly Scripted[],
-  checks: Checks,
-): Promise<void> {
-  const path = `/api/sessions/${session}`;
-  const text = await api.text({ path: `${path}/transcript?rows=${SHOWN_ROWS}` });
-  const link = `${stage.running.url}/sessions/${session}`;
-  say(`Replay of ${link}\n`);
-  say(text.replace(/^(?=.)/gm, "  | "));
-  const recorded = await recordedStatements(api, session);
-  for (const [n, expected] of script.entries())
-    checks.note(`recorded: ${expected.what} (${expected.ends})`, differs(expected, recorded[n]));
-  checks.note(
-    "nothing else is recorded",
-    recorded.length === script.length ? undefined : `${recorded.length} statements`,
-  );
-  const { ok, chunks, fault } = await api.json({ path: `${path}/verify` }, verificationView);
-  checks.note(
-    `the recording verifies: hash chain (${chunks} chunks) and signature`,
-    ok ? undefined : (fault?.message ?? "it does not"),
-  );
-}
-
-interface Checks {
-  /** @param fault what is wrong; undefined where nothing is */
-  note(what: string, fault?: string): void;
-  readonly all: readonly { readonly what: string; readonly fault: string | undefined }[];
-}
-
-function newChecks(): Checks {
-  const all: { what: string; fault: string | undefined }[] = [];
-  return { all, note: (what, fault) => void all.push({ what, fault }) };
+function workerOf(): { readonly name: string; readonly work: Worker } {
+  const psql = findProgram("psql");
+  if (psql !== undefined) return { name: "psql", work: workWithPsql(psql) };
+  say(`psql is not installed here, so node-postgres takes its place. ${howToInstallPsql()}\n`);
+  return { name: "node-postgres", work: workWithDriver };
 }
 
 function report({ all }: Checks, { folder }: DemoStage, took: number): number {
@@ -164,8 +119,4 @@ Or without our command line; the password is a pass, from ${running.url} or \`np
 
 People: ${people}; everyone's password is ${DEMO_PASSWORD}
 Ctrl-C ends the demo.`);
-}
-
-function say(text: string): void {
-  process.stdout.write(`${text}\n`);
 }

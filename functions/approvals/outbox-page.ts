@@ -16,7 +16,7 @@ function mailMarkup({ at, subject, text }: KeptMail, origin: string): Markup {
   return html`<section class="card">
     <p class="muted">${formatInstant(at)}</p>
     <h2>${visible(subject)}</h2>
-    <pre>${visibleLines(text).map((line) => html`${linked(line, origin)} `)}</pre>
+    <pre>${visibleLines(text).flatMap((line) => [linked(line, origin), "\n"])}</pre>
   </section>`;
 }
 
