@@ -67,7 +67,6 @@ export const GUARDED_SCRIPT: readonly Scripted[] = [
     ends: "SELECT 3",
   },
 ];
-export const HELD = 1;
 /** What none of that may show, neither to the client nor to whoever replays it. */
 export const PERSONAL_DATA = `
 select unnest(array[email, phone, card_number, iban]) as value from (select * from customers order by id limit 5) c
