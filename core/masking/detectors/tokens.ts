@@ -23,6 +23,8 @@ const PEM_END = Buffer.from("-----END ");
 const MAX_PEM_LABEL = 40;
 const DASHES = Buffer.from("-----");
 const DOT = 0x2e;
+const SMALL_B = 0x62;
+const SMALL_R = 0x72;
 
 /** Each maximal run of TOKEN bytes in [from, to) that is long enough. */
 function forTokenRuns(bytes: Buffer, from: number, to: number, visit: (start: number, end: number) => void): void {
@@ -55,6 +57,7 @@ export function mayHoldToken(bytes: Buffer, from: number, to: number, kinds: Tok
 
 /** One pass over a run for all that its bytes show. */
 function looksLikeKey(bytes: Buffer, start: number, end: number, kinds: TokenKinds): boolean {
+  if (end - start < MIN_JWT) return kinds.awsKey && holdsAccessKey(bytes, start, end);
   let run = 0;
   let seen = 0;
   for (let at = start; at < end; at++) {
@@ -71,6 +74,12 @@ function looksLikeKey(bytes: Buffer, start: number, end: number, kinds: TokenKin
     seen |= kindOf(classes);
     if (run >= AWS_SECRET_BYTES && seen === ALL_KINDS) return true;
   }
+  return false;
+}
+
+/** In a run that is too short for anything else. */
+function holdsAccessKey(bytes: Buffer, start: number, end: number): boolean {
+  for (let at = start; at + MIN_RUN <= end; at++) if (bytes[at] === 0x41 && isAccessKey(bytes, at, end)) return true;
   return false;
 }
 
@@ -106,6 +115,8 @@ function bearerBefore(bytes: Buffer, start: number, from: number): number {
   let at = start;
   while (at > from && start - at < 4 && isGap(bytes[at - 1] ?? 0)) at--;
   if (at === start || at - 6 < from) return -1;
+  // Before nearly every run there is another word: the text is made only where two letters fit.
+  if (((bytes[at - 1] ?? 0) | 0x20) !== SMALL_R || ((bytes[at - 6] ?? 0) | 0x20) !== SMALL_B) return -1;
   return bytes.toString("latin1", at - 6, at).toLowerCase() === "bearer" ? at - 6 : -1;
 }
 

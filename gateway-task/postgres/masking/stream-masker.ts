@@ -12,6 +12,7 @@ import { CopyStream } from "./copy-stream.ts";
 import { HeldBytes } from "./held-bytes.ts";
 import { Knowledge } from "./knowledge.ts";
 import { Replies } from "./replies.ts";
+import { MaskCounts } from "./mask-counts.ts";
 import { rewriteRows } from "./rows.ts";
 import { rowFields, type RowPlan } from "./row-plan.ts";
 import { StatementRecord } from "./statement-record.ts";
@@ -44,7 +45,7 @@ export class StreamMasker {
   /** Makes what the client asks fit to be recorded. */
   readonly statements: StatementRecord;
   readonly #catalog: boolean;
-  #counts = new Map<string, number>();
+  readonly #counts = new MaskCounts();
   /** Bytes of a message that go on unseen and are still to come. */
   #skip = 0;
   readonly #held = new HeldBytes();
@@ -56,9 +57,7 @@ export class StreamMasker {
   #waiting: Promise<void> | undefined;
 
   constructor({ masking, unmasked, catalog, ask }: StreamMaskerOptions) {
-    const count = (rule: MaskRule): void => {
-      this.#counts.set(rule.name, (this.#counts.get(rule.name) ?? 0) + 1);
-    };
+    const { count } = this.#counts;
     this.#views = viewsOf(masking, unmasked, count);
     this.#replies = new Replies((stated) => this.#knowledge.nameIn(stated));
     this.#knowledge = new Knowledge(catalog, ask, this.#replies);
@@ -83,10 +82,7 @@ export class StreamMasker {
 
   /** How many values each rule has masked since the last time; undefined if none. */
   takeCounts(): Record<string, number> | undefined {
-    if (this.#counts.size === 0) return undefined;
-    const counts = Object.fromEntries(this.#counts);
-    this.#counts = new Map();
-    return counts;
+    return this.#counts.take();
   }
 
   /** Takes the next bytes of the server. While a promise is under way, nothing else may be pushed. */
