@@ -61,7 +61,7 @@ describe("a set of policies", () => {
   test("asks each forbidding policy's group for as many as that policy needs, and the largest number of a group", () => {
     const yields = (id: string, count: number, group: string) =>
       forbid(id, `unless { context.approvals >= ${count} }`, `@approvers("${group}")`);
-    expect(deleting([yields("a", 1, "dba"), yields("b", 2, "owners"), yields("c", 3, "dba")].join("\n"))).toEqual({
+    expect(deleting([yields("a", 3, "dba"), yields("b", 2, "owners"), yields("c", 1, "dba")].join("\n"))).toEqual({
       kind: "hold",
       policies: ["a", "b", "c"],
       reason: "because of a; because of b; because of c",
@@ -104,6 +104,11 @@ describe("a set of policies", () => {
     );
     expect(policies.statements(askOf({ now: Number.NaN }), [factsOf("pg:select")])).toMatchObject({ kind: "block" });
     expect(policies.exempts(askOf({ now: Number.NaN }), "recording")).toBeUndefined();
+    const exempt = '@id("x") permit (principal, action == Action::"connectUnrecorded", resource);';
+    const unsure =
+      '@id("y") @reason("y") forbid (principal, action, resource) when { context.hour * 9223372036854775807 > 1 };';
+    expect(loadPolicies(new Map([["a", exempt]])).exempts(askOf(), "recording")).toBe("x");
+    expect(loadPolicies(new Map([["a", exempt + unsure]])).exempts(askOf(), "recording")).toBeUndefined();
   });
 
   test("judges every action of a statement and every statement of a message, and the strictest counts", () => {
@@ -122,6 +127,8 @@ describe("a set of policies", () => {
     expect(kinds(["pg:select"], ["pg:delete"])).toBe("hold");
     expect(kinds(["pg:delete"], ["pg:drop"], ["pg:select"])).toBe("block");
     expect(kinds(["pg:delete", "pg:drop"])).toBe("block");
+    const first = policies.statements(askOf(), [factsOf("pg:drop"), factsOf([])]);
+    expect(first).toEqual({ kind: "block", policies: ["no"], reason: "no" }); // the first that is blocked
     expect(policies.statements(askOf(), [factsOf("pg:delete"), factsOf("pg:grant"), factsOf("pg:delete")])).toEqual({
       kind: "hold",
       policies: ["held", "grants"],
