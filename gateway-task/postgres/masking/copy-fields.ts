@@ -37,6 +37,25 @@ function escapes(bytes: Buffer, at: number, { quote, escape }: TextLayout): bool
 
 /** The fields of a row without its line end. */
 export function rowFields(bytes: Buffer, from: number, to: number, layout: TextLayout): CopyField[] {
+  return layout.kind === "text" ? textFields(bytes, from, to, layout.delimiter) : csvFields(bytes, from, to, layout);
+}
+
+/** A delimiter within a value stands behind a backslash, and a backslash behind another. */
+function textFields(bytes: Buffer, from: number, to: number, delimiter: number): CopyField[] {
+  const fields: CopyField[] = [];
+  let start = from;
+  for (let at = bytes.indexOf(delimiter, from); at >= 0 && at < to; at = bytes.indexOf(delimiter, at + 1)) {
+    let before = at;
+    while (before > start && bytes[before - 1] === BACKSLASH) before--;
+    if ((at - before) % 2 === 1) continue;
+    fields.push({ start, end: at, quoted: false });
+    start = at + 1;
+  }
+  fields.push({ start, end: to, quoted: false });
+  return fields;
+}
+
+function csvFields(bytes: Buffer, from: number, to: number, layout: TextLayout): CopyField[] {
   const fields: CopyField[] = [];
   let start = from;
   let inQuotes = false;
@@ -47,11 +66,11 @@ export function rowFields(bytes: Buffer, from: number, to: number, layout: TextL
       fields.push({ start, end: at, quoted });
       start = at + 1;
       quoted = false;
-    } else if (layout.kind === "text") {
-      if (byte === BACKSLASH) at = Math.min(at + 1, to - 1);
     } else if (inQuotes && byte === layout.escape && escapes(bytes, at, layout)) at++;
-    else if (byte === layout.quote) quoted = inQuotes = !inQuotes;
-    if (inQuotes) quoted = true;
+    else if (byte === layout.quote) {
+      inQuotes = !inQuotes;
+      quoted = true;
+    }
   }
   return fields;
 }
@@ -97,6 +116,7 @@ function unescaped(written: Buffer): Buffer {
 }
 
 function escaped(value: Buffer, layout: TextLayout): Buffer {
+  if (!value.some((byte) => byte === BACKSLASH || byte === layout.delimiter || LETTERS.has(byte))) return value;
   const pieces: number[] = [];
   for (const byte of value) {
     const letter = LETTERS.get(byte);

@@ -1,4 +1,5 @@
 import { SallyportError } from "../../../core/errors.ts";
+import { MESSAGE_HEADER_BYTES } from "../messages.ts";
 import type { ColumnPlan, RowPlan } from "./row-plan.ts";
 import { UNRESOLVED } from "./catalog-snapshot.ts";
 import { fieldValue, rowEnd, rowFields, withoutLineEnd, writtenField } from "./copy-fields.ts";
@@ -88,7 +89,7 @@ function tupleEnd(bytes: Buffer, at: number): number {
   return end <= bytes.length ? end : -1;
 }
 
-/** Complete rows as a view may have them; undefined if that is as they are. */
+/** CopyData of complete rows as a view may have them; undefined if that is as they are. */
 export function rewriteCopy(
   { bytes, from }: CopyRows,
   layout: CopyLayout,
@@ -104,7 +105,9 @@ class CopyRewriter {
   readonly #bytes: Buffer;
   readonly #plan: RowPlan;
   readonly #view: MaskView;
+  /** What the message is made of, behind its header. */
   readonly #pieces: Buffer[] = [];
+  #length = MESSAGE_HEADER_BYTES;
   #copied = 0;
 
   constructor(bytes: Buffer, plan: RowPlan, view: MaskView) {
@@ -118,12 +121,15 @@ class CopyRewriter {
     const found = rowEnd(bytes, at, layout);
     const end = found < 0 ? bytes.length : found;
     const fields = rowFields(bytes, at, withoutLineEnd(bytes, at, end), layout);
-    fields.forEach((field, n) => {
+    const { hasDetectors } = this.#view.masking;
+    for (const [n, field] of fields.entries()) {
+      const column = this.#column(n, fields.length);
+      if (column.rule === undefined && !hasDetectors) continue;
       const value = fieldValue(bytes, field, layout);
-      if (value === undefined) return;
-      const masked = this.#masked(value, this.#column(n, fields.length));
+      if (value === undefined) continue;
+      const masked = this.#masked(value, column);
       if (masked !== value) this.#replace(field.start, field.end, writtenField(masked, field.quoted, layout));
-    });
+    }
     return end;
   }
 
@@ -150,7 +156,16 @@ class CopyRewriter {
 
   end(): Buffer | undefined {
     if (this.#pieces.length === 0) return undefined;
-    return Buffer.concat([...this.#pieces, this.#bytes.subarray(this.#copied)]);
+    this.#add(this.#bytes.subarray(this.#copied));
+    const message = Buffer.allocUnsafe(this.#length);
+    message[0] = COPY_DATA;
+    message.writeUInt32BE(this.#length - 1, 1);
+    let at = MESSAGE_HEADER_BYTES;
+    for (const piece of this.#pieces) {
+      message.set(piece, at);
+      at += piece.length;
+    }
+    return message;
   }
 
   /** Where a row has another number of fields than it should, nobody knows which is which. */
@@ -170,8 +185,14 @@ class CopyRewriter {
   }
 
   #replace(start: number, end: number, written: Buffer): void {
-    this.#pieces.push(this.#bytes.subarray(this.#copied, start), written);
+    this.#add(this.#bytes.subarray(this.#copied, start));
+    this.#add(written);
     this.#copied = end;
+  }
+
+  #add(piece: Buffer): void {
+    this.#pieces.push(piece);
+    this.#length += piece.length;
   }
 }
 
@@ -179,4 +200,5 @@ function malformed(): SallyportError {
   return new SallyportError("protocol-violation", "the target's COPY data is not well-formed, and cannot be masked");
 }
 
+const COPY_DATA = 0x64;
 const EMPTY = Buffer.alloc(0);

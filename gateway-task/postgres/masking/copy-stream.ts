@@ -36,7 +36,6 @@ export class CopyStream {
   }
 
   #rewritten(rows: CopyRows, view: MaskView): Buffer | undefined {
-    const masked = rewriteCopy(rows, this.#plan.layout, this.#plan.rows, view);
-    return masked && message("d", masked);
+    return rewriteCopy(rows, this.#plan.layout, this.#plan.rows, view);
   }
 }
