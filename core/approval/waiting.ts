@@ -10,15 +10,18 @@ const POLL_MS = 250;
 const OVERLAP_MS = 10_000;
 /** Invariant 2: who cannot learn of decisions for so long does not let anybody wait for them. */
 const BLIND_MS = 5_000;
+/** Thousands may end at once, and each costs a read and perhaps a write: after so many, other sessions have their turn. */
+const AT_A_TIME = 8;
 
 interface Waiter {
+  readonly id: ApprovalId;
   readonly expiresAt: Instant;
-  resolve(decision: Decision): void;
-  reject(error: unknown): void;
+  readonly resolve: (decision: Decision) => void;
+  readonly reject: (error: unknown) => void;
 }
 
 export interface Waiting {
-  /** Waits until `look` answers a decision. Rejects when `signal` aborts, or when the store has been silent for too long. */
+  /** Waits until there is a decision. Rejects when `signal` aborts, or when the store has been silent for too long. */
   wait(id: ApprovalId, expiresAt: Instant, signal: AbortSignal): Promise<Decision>;
   readonly close: () => void;
 }
@@ -32,82 +35,125 @@ interface WaitingDeps {
 
 /** Everybody who waits for a decision, on one timer that runs while there is somebody. */
 export function waitingRoom({ store, clock, look }: WaitingDeps): Waiting {
-  const waiters = new Map<ApprovalId, Set<Waiter>>();
-  let timer: NodeJS.Timeout | undefined;
-  let since = 0;
-  let answeredAt = 0;
+  const waiters = waiterSet();
   let closed = false;
+  let since = 0;
 
   const settle = async (id: ApprovalId): Promise<void> => {
     const decision = await look(id);
-    if (decision !== undefined) for (const waiter of waiters.get(id) ?? []) waiter.resolve(decision);
-  };
-  const rejectAll = (error: unknown): void => {
-    for (const waiter of [...waiters.values()].flatMap((all) => [...all])) waiter.reject(error);
+    if (decision !== undefined) for (const waiter of waiters.of(id)) waiter.resolve(decision);
   };
   const ask = async (): Promise<void> => {
     const now = clock();
     const decided = await store.decidedSince(since);
-    for (const id of decided) if (waiters.has(id)) await settle(id);
-    for (const [id, all] of waiters) if ([...all].some(({ expiresAt }) => !(now < expiresAt))) await settle(id);
+    const ended = new Set([...decided.filter((id) => waiters.of(id).length > 0), ...waiters.expiredAt(now)]);
+    for (const [n, id] of [...ended].entries()) {
+      if (n % AT_A_TIME === AT_A_TIME - 1) await new Promise((resolve) => setImmediate(resolve));
+      await settle(id);
+    }
     since = now - OVERLAP_MS;
-    answeredAt = performance.now();
   };
+  const poll = poller({
+    needed: () => !closed && waiters.size() > 0,
+    begin: () => void (since = clock() - OVERLAP_MS),
+    ask,
+    blind: (error) => {
+      for (const waiter of waiters.all()) waiter.reject(error);
+    },
+  });
+  return {
+    wait: async (id, expiresAt, signal) => {
+      if (closed) throw shuttingDown();
+      signal.throwIfAborted();
+      const waiting = waiters.add(id, expiresAt, signal);
+      poll.start();
+      // What was decided before anybody waited is in no later answer to `decidedSince`.
+      settle(id).catch((error: unknown) => {
+        for (const waiter of waiters.of(id)) waiter.reject(error);
+      });
+      return waiting;
+    },
+    close: () => {
+      closed = true;
+      poll.stop();
+      for (const waiter of waiters.all()) waiter.reject(shuttingDown());
+    },
+  };
+}
+
+interface WaiterSet {
+  /** Resolves or rejects as the waiter does, or when `signal` aborts; then it has left the set. */
+  add(id: ApprovalId, expiresAt: Instant, signal: AbortSignal): Promise<Decision>;
+  of(id: ApprovalId): readonly Waiter[];
+  all(): readonly Waiter[];
+  size(): number;
+  expiredAt(now: Instant): readonly ApprovalId[];
+}
+
+function waiterSet(): WaiterSet {
+  const byId = new Map<ApprovalId, Set<Waiter>>();
+  const leave = (waiter: Waiter): void => {
+    const others = byId.get(waiter.id);
+    others?.delete(waiter);
+    if (others?.size === 0) byId.delete(waiter.id);
+  };
+  const all = (): Waiter[] => [...byId.values()].flatMap((waiters) => [...waiters]);
+  return {
+    add: (id, expiresAt, signal) => {
+      const { promise, resolve, reject } = Promise.withResolvers<Decision>();
+      const waiter: Waiter = { id, expiresAt, resolve, reject };
+      const aborted = (): void => reject(signal.reason);
+      signal.addEventListener("abort", aborted);
+      byId.set(id, (byId.get(id) ?? new Set()).add(waiter));
+      return promise.finally(() => {
+        signal.removeEventListener("abort", aborted);
+        leave(waiter);
+      });
+    },
+    of: (id) => [...(byId.get(id) ?? [])],
+    all,
+    size: () => byId.size,
+    expiredAt: (now) => all().flatMap(({ id, expiresAt }) => (now < expiresAt ? [] : [id])),
+  };
+}
+
+interface PollerDeps {
+  readonly needed: () => boolean;
+  /** Called before the first question after a pause. */
+  readonly begin: () => void;
+  readonly ask: () => Promise<void>;
+  /** Called when no question has been answered for BLIND_MS. */
+  readonly blind: (error: SallyportError) => void;
+}
+
+/** Asks again and again, one question at a time, for as long as there is a need. */
+function poller({ needed, begin, ask, blind }: PollerDeps): { start(): void; stop(): void } {
+  let timer: NodeJS.Timeout | undefined;
+  let running = false;
+  let answeredAt = 0;
   const tick = async (): Promise<void> => {
     try {
       await ask();
+      answeredAt = performance.now();
     } catch (thrown) {
-      const blind = performance.now() - answeredAt > BLIND_MS;
-      if (blind) rejectAll(asSallyportError(thrown, "store-unavailable", "nobody can tell what was decided"));
+      if (performance.now() - answeredAt > BLIND_MS)
+        blind(asSallyportError(thrown, "store-unavailable", "nobody can tell what was decided"));
     }
-    timer = undefined;
-    schedule();
+    again();
   };
-  const schedule = (): void => {
-    if (timer === undefined && !closed && waiters.size > 0) timer = setTimeout(() => void tick(), POLL_MS);
+  const again = (): void => {
+    running = needed();
+    if (running) timer = setTimeout(() => void tick(), POLL_MS);
   };
-  const start = (): void => {
-    if (waiters.size > 1 || timer !== undefined) return;
-    since = clock() - OVERLAP_MS;
-    answeredAt = performance.now();
-    schedule();
+  return {
+    start: () => {
+      if (running) return;
+      begin();
+      answeredAt = performance.now();
+      again();
+    },
+    stop: () => clearTimeout(timer),
   };
-
-  const wait = (id: ApprovalId, expiresAt: Instant, signal: AbortSignal): Promise<Decision> =>
-    new Promise((resolve, reject) => {
-      const all = waiters.get(id) ?? new Set<Waiter>();
-      const leave = (): void => {
-        signal.removeEventListener("abort", aborted);
-        all.delete(waiter);
-        if (all.size === 0 && waiters.get(id) === all) waiters.delete(id);
-      };
-      const waiter: Waiter = {
-        expiresAt,
-        resolve: (decision) => {
-          leave();
-          resolve(decision);
-        },
-        reject: (error) => {
-          leave();
-          reject(error);
-        },
-      };
-      const aborted = (): void => waiter.reject(signal.reason);
-      if (closed) return reject(shuttingDown());
-      if (signal.aborted) return reject(signal.reason);
-      signal.addEventListener("abort", aborted);
-      waiters.set(id, all.add(waiter));
-      start();
-      // What was decided before anybody waited is in no later answer to `decidedSince`.
-      settle(id).catch((error: unknown) => waiter.reject(error));
-    });
-
-  const close = (): void => {
-    closed = true;
-    clearTimeout(timer);
-    rejectAll(shuttingDown());
-  };
-  return { wait, close };
 }
 
 function shuttingDown(): SallyportError {

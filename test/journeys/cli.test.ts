@@ -8,6 +8,8 @@ import { createInterface } from "node:readline";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Api } from "../../cli/api-client.ts";
 import { passesView } from "../../cli/api-views.ts";
+import type { PrincipalId } from "../../core/identity/principal.ts";
+import { ALICE, held } from "../setup/approvals.ts";
 import { decideLogin, newestClosed, type Product, SALLYPORT, startProduct, type Terminal } from "../setup/product.ts";
 import { findProgram } from "../../cli/psql.ts";
 import { run } from "../setup/programs.ts";
@@ -294,6 +296,42 @@ describe("what goes wrong", () => {
   });
 });
 
+describe("approvals", () => {
+  const request = async (shown: string): Promise<string> => {
+    const [now, requester] = [Date.now(), { ...ALICE, id: `${product.running.issuer}|alice` as PrincipalId }];
+    const asked = held({ requester, shown, requestedAt: now, expiresAt: now + 600_000 });
+    return (await product.running.approvals.desk.request(asked)).id;
+  };
+
+  test("are listed, shown and decided by an approver, and cancelled by whoever asked", async () => {
+    const bob = await product.terminal();
+    await bob.signIn("bob");
+    const [first, second, third] = [await request("DELETE FROM a"), await request("x\u001b[2J\ny"), await request("c")];
+    const listed = await bob.sallyport(["approvals"]);
+    for (const said of [first, second, third, "alice@shop.example", "DELETE FROM a"])
+      expect(listed.text).toContain(said);
+    expect((await terminal.sallyport(["approvals"])).text).toBe("Nothing waits for you.\n");
+    expect((await bob.sallyport(["approvals", "show", second])).text).toMatch(/\n\nx␛\[2J\ny\n$/);
+
+    expect(await bob.sallyport(["approvals", "approve", first, "--words", "go on"])).toMatchObject({
+      status: 0,
+      text: `${first} is granted.\n`,
+    });
+    expect(await bob.sallyport(["approvals", "deny", second, "--json"])).toMatchObject({ status: 0 });
+    expect((await terminal.sallyport(["approvals", "cancel", third])).text).toBe(`${third} is cancelled.\n`);
+    expect(await bob.sallyport(["approvals", "approve", third])).toMatchObject({ status: 1 });
+    expect(await bob.sallyport(["approvals", "revoke", first])).toMatchObject({ status: 0 });
+    expect(await terminal.sallyport(["approvals", "approve", second])).toMatchObject({ status: 4 });
+    expect(await bob.sallyport(["approvals", "show", "--", "-x"])).toMatchObject({ status: 4 });
+    const { approvals } = (await json("approvals", "list", "--all")) as { approvals: { id: string; status: string }[] };
+    expect(Object.fromEntries(approvals.map(({ id, status }) => [id, status]))).toEqual({
+      [first]: "revoked",
+      [second]: "denied",
+      [third]: "cancelled",
+    });
+  });
+});
+
 describe("completion", () => {
   test.each([
     [["se"], ["serve", "sessions"]],
@@ -316,6 +354,8 @@ describe("completion", () => {
       ["policy", ""],
       ["check", "explain", "test"],
     ],
+    [["approvals", "c"], ["cancel"]],
+    [["approvals", "approve", "no-such"], [""]],
     [["policy", "explain", "--on", ""], ["shop"]],
     [["policy", "explain", "--kind", "s"], ["service"]],
   ])("bash completes %j to %j", async (words, expected) => {
