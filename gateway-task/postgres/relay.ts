@@ -134,7 +134,8 @@ export class Relay {
         this.#notices.push(notice);
         this.#tell();
       },
-      inTransaction: () => this.#status !== IDLE,
+      // The first ReadyForQuery answered the log-in; what is not answered yet may have begun one.
+      inTransaction: () => this.#status !== IDLE || this.#fromTarget.count <= this.#fromClient.count,
       fail: (error) => this.fail(error),
     };
   }
