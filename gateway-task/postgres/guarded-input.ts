@@ -21,6 +21,7 @@ const RULES: Rules = rulesOf({
 const RULES_ATTENTIVE: Rules = RULES.slice();
 RULES_ATTENTIVE["B".charCodeAt(0)] = RULE.whole;
 const HAS_TEXT = countedTags("QP");
+const IS_EXTENDED = countedTags("PB");
 
 /** What makes a session guarded. */
 export interface GuardDeps extends ConsentDeps, Omit<GateOptions, "who"> {}
@@ -65,6 +66,8 @@ export class GuardedInput {
   #holding: AbortController | undefined;
   #ended = false;
   #errors = 0;
+  /** What was last refused in the extended protocol: in which cycle, and why. */
+  #refused: { readonly asked: number; readonly refusal: Refusal } | undefined;
 
   /** @param maxWhole bytes up to which a message is held in memory */
   constructor(deps: GuardDeps, asker: Asker, counted: Uint8Array, maxWhole: number, session: GuardedSession) {
@@ -180,7 +183,10 @@ export class GuardedInput {
     }
     if (this.#ended) return;
     this.framer.rules = this.#rules();
+    // What follows a refusal is skipped up to the next Sync (§54.2.3): nobody is asked for what will not run.
+    const skipped = this.#refused?.asked === this.framer.count && IS_EXTENDED[message[0] as number] === 1;
     if (ruling.kind === "pass") await this.#session.forward(message, this.#recorded(message));
+    else if (this.#refused && skipped) await this.#refuse(message, this.#refused.refusal);
     else if (ruling.kind === "hold") await this.#hold(message, ruling);
     else {
       const { policies, policyVersion, reason } = ruling;
@@ -225,6 +231,7 @@ export class GuardedInput {
 
   async #refuse(message: Buffer, refusal: Refusal): Promise<void> {
     if (this.#ended) return;
+    if (IS_EXTENDED[message[0] as number] === 1) this.#refused = { asked: this.framer.count, refusal };
     const recorded = HAS_TEXT[message[0] as number] === 1 ? redactMessage(message) : message;
     const masked = this.#session.mask(recorded);
     await this.#session.withhold(message, this.#refusals.substitute(message, refusal), masked);

@@ -141,7 +141,7 @@ describe.each(postgresServers())("JDBC through the gateway to PostgreSQL $versio
     await db.cancel();
     expect(await asked).toMatchObject({ error: { state: "57014" }, transaction: "IDLE" });
     expect((await db.run("select 'still here'")).results).toEqual([
-      { columns: ["?column?:text"], rows: [["still here"]] },
+      { columns: ["?column?:VARCHAR"], rows: [["still here"]] },
     ]);
     await db.close();
     const { events } = await shop.gateway.lastClosed();

@@ -1,11 +1,6 @@
 import static java.nio.charset.StandardCharsets.UTF_8;
 
-import java.io.BufferedReader;
-import java.io.ByteArrayInputStream;
-import java.io.ByteArrayOutputStream;
-import java.io.IOException;
-import java.io.InputStreamReader;
-import java.io.PrintStream;
+import java.io.*;
 import java.sql.*;
 import java.util.*;
 import java.util.concurrent.ExecutorService;
@@ -86,11 +81,17 @@ public final class Jdbc {
       case "rollback" -> connection.rollback();
       case "savepoint" -> savepoints.put(sql, connection.setSavepoint(sql));
       case "rollbackTo" -> connection.rollback(savepoints.get(sql));
-      case "cancel" -> running.cancel();
+      case "cancel" -> cancel();
       case "warnings" -> answer.put("warnings", running == null ? List.of() : described(running.getWarnings()));
       case "close" -> connection.close();
       default -> throw new IllegalArgumentException("there is no such step: " + step);
     }
+  }
+
+  /** A COPY is no Statement's. */
+  private void cancel() throws SQLException {
+    if (running == null) connection.unwrap(PGConnection.class).cancelQuery();
+    else running.cancel();
   }
 
   private void connect(Map<String, Object> step, Map<String, Object> answer) throws SQLException {
@@ -148,20 +149,20 @@ public final class Jdbc {
     var described = result.getMetaData();
     var columns = new ArrayList<Object>();
     for (int at = 1; at <= described.getColumnCount(); at++) {
-      columns.add(described.getColumnLabel(at) + ":" + described.getColumnTypeName(at));
+      columns.add(described.getColumnLabel(at) + ":" + JDBCType.valueOf(described.getColumnType(at)));
     }
     var rows = new ArrayList<Object>();
     while ((take == null || rows.size() < (Long) take) && result.next()) {
       var row = new ArrayList<Object>();
-      for (int at = 1; at <= columns.size(); at++) row.add(text(result, at, described.getColumnTypeName(at)));
+      for (int at = 1; at <= columns.size(); at++) row.add(text(result, at, described.getColumnType(at)));
       rows.add(row);
     }
     return Map.of("columns", columns, "rows", rows);
   }
 
   /** The driver's own text of a bytea that came in binary is a Java object's address. */
-  private static String text(ResultSet result, int at, String type) throws SQLException {
-    if (!type.equals("bytea")) return result.getString(at);
+  private static String text(ResultSet result, int at, int type) throws SQLException {
+    if (type != Types.BINARY) return result.getString(at);
     var bytes = result.getBytes(at);
     return bytes == null ? null : HexFormat.of().formatHex(bytes);
   }
