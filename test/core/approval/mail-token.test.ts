@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { SignJWT } from "jose";
 import { expect, test } from "vitest";
 import { issueMailToken, verifyMailToken } from "../../../core/approval/mail-token.ts";
 import type { PrincipalId } from "../../../core/identity/principal.ts";
@@ -34,6 +35,26 @@ test("is refused when it is another key's, another installation's, changed, or n
     await expect(verifyMailToken(authority, text, NOW)).rejects.toMatchObject(denied);
   for (const other of [{ key: randomBytes(32) }, { issuer: "https://else.example" }])
     await expect(verifyMailToken({ ...authority, ...other }, token, NOW)).rejects.toMatchObject(denied);
+});
+
+test.each([
+  ["type", { typ: "JWT" }],
+  ["audience", { audience: `${authority.issuer}#web` }],
+  ["issuer", { issuer: "https://else.example" }],
+  ["end", { exp: undefined }],
+  ["approval", { id: "" }],
+])("is refused when our own key has signed it with another %s, or none", async (_what, over) => {
+  const made = { typ: "sallyport-approval+jwt", audience: `${authority.issuer}#approval`, issuer: authority.issuer };
+  const all = { ...made, exp: Math.ceil(approval.expiresAt / 1000), id: approval.id as string, ...over };
+  const sign = ({ typ, audience, issuer, exp, id }: Omit<typeof all, "exp"> & { exp: number | undefined }) =>
+    new SignJWT({ sub: "bob@shop.example", jti: id, ...(exp !== undefined && { exp }) })
+      .setProtectedHeader({ alg: "HS256", typ })
+      .setIssuer(issuer)
+      .setAudience(audience)
+      .sign(authority.key);
+  await expect(verifyMailToken(authority, await sign(all), NOW)).rejects.toMatchObject(denied);
+  const right = { ...all, ...made, exp: Math.ceil(approval.expiresAt / 1000), id: approval.id };
+  expect(await verifyMailToken(authority, await sign(right), NOW)).toMatchObject({ approval: approval.id });
 });
 
 test("is no session, and no session is one of these", async () => {
