@@ -8,6 +8,8 @@ export interface Scripted {
   readonly rows: number;
   /** The command tag, or the SQLSTATE of a statement that must fail. */
   readonly ends: string;
+  /** How the record shows it, where it might hold values of masked columns. */
+  readonly recorded?: RegExp;
 }
 
 /** What the engineer does in the shop, with psql where it is installed. */
@@ -31,18 +33,24 @@ values (17, 'Where is my parcel?', 'Ordered last week, and no news since.') retu
   {
     what: "a prepared statement",
     sql: `prepare customers_in (text, int) as
-select c.name, a.street from customers c join addresses a on a.customer_id = c.id where a.city = $1 order by c.id limit $2`,
+select c.name, a.postcode from customers c join addresses a on a.customer_id = c.id where a.city = $1 order by c.id limit $2`,
     rows: 0,
     ends: "PREPARE",
   },
-  { what: "its execution", sql: "execute customers_in ('København', 3)", rows: 3, ends: "SELECT 3" },
+  {
+    what: "its execution",
+    sql: "execute customers_in ('København', 3)",
+    rows: 3,
+    ends: "SELECT 3",
+    recorded: /^execute customers_in \('[^']*', '[^']*'\)$/,
+  },
   {
     what: "a COPY",
     sql: "copy (select sku, name, price from products order by id limit 100) to stdout (format csv)",
     rows: 100,
     ends: "COPY 100",
   },
-  { what: "an error", sql: "update employees set salary = salary * 2 where id = 1", rows: 0, ends: "42501" },
+  { what: "an error", sql: "update employees set title = 'Director' where id = 1", rows: 0, ends: "42501" },
 ];
 
 /** What policy and masking make of the same engineer's further wishes. Somebody else has to consent to the second. */
@@ -93,7 +101,9 @@ export const APPLICATION_SCRIPT: readonly Scripted[] = APPLICATION_VALUES.map((v
 /** Is this the record of that statement? Answers what is wrong with it. */
 export function differs(expected: Scripted, recorded: StatementEvent | undefined): string | undefined {
   if (recorded === undefined) return "it is not in the recording";
-  if (recorded.text.replace(/;\s*$/, "") !== expected.sql) return `the recording has "${recorded.text}"`;
+  const text = recorded.text.replace(/;\s*$/, "");
+  if (expected.recorded ? !expected.recorded.test(text) : text !== expected.sql)
+    return `the recording has "${recorded.text}"`;
   if (recorded.rows !== expected.rows) return `${recorded.rows} rows are recorded, not ${expected.rows}`;
   if (recorded.duration === undefined) return "its duration is missing";
   const end = recorded.sqlstate ?? recorded.tag;

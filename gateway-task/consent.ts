@@ -94,7 +94,8 @@ export async function askConsent(deps: ConsentDeps, asker: Asker, asked: Asked, 
   }
 }
 
-async function request({ approvals, clock }: ConsentDeps, asker: Asker, asked: Asked): Promise<Waiting> {
+/** Makes a request, and sees that its approvers are told. */
+export async function request({ approvals, clock }: ConsentDeps, asker: Asker, asked: Asked): Promise<Waiting> {
   const requestedAt = clock();
   const expiresAt = requestedAt + CONSENT_TIMEOUT_MS;
   const { about, shown, digest, policyVersion, policies, reason, consents } = asked;
@@ -123,13 +124,15 @@ async function decision(
   return Promise.race([gaveUp, approvals.decided(id, signal)]);
 }
 
-function approvalEvent(approval: ApprovalId, { digest }: Asked, decided: Decision): SessionEvent {
+/** What became of a request. */
+export function approvalEvent(approval: ApprovalId, { digest }: Asked, decided: Decision): SessionEvent {
   const by = decided.kind === "granted" ? decided.by : decided.kind === "denied" ? [decided.by] : [];
   const voices = by.map(({ id, name, words }) => ({ id, name, words }));
   return { type: "approval", approval, outcome: decided.kind, by: voices, digest };
 }
 
-function heldEvent(asked: Asked, { id, expiresAt }: Waiting): SessionEvent {
+/** What is held, and of whom consent is asked. */
+export function heldEvent(asked: Asked, { id, expiresAt }: Waiting): SessionEvent {
   const { about, policies, policyVersion, reason, digest, shown, consents } = asked;
   return {
     type: "verdict",

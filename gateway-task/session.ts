@@ -1,17 +1,16 @@
 import { randomBytes } from "node:crypto";
-import type { Logger } from "pino";
 import type { Instant } from "../core/brand.ts";
 import type { ConnectionConfig, Connections } from "../core/config/connections.ts";
 import { asSallyportError, SallyportError } from "../core/errors.ts";
 import { hashPass, judgePass, parsePass, redactPasses, unknownPass } from "../core/identity/pass.ts";
 import type { Masking } from "../core/masking/masking.ts";
 import type { SessionOpenedEvent } from "../core/recording/events.ts";
-import type { Policies } from "../core/policy/verdict.ts";
-import type { ApprovalDesk } from "../core/ports/approval-desk.ts";
-import type { Clock } from "../core/ports/clock.ts";
+import type { Ask, Policies } from "../core/policy/verdict.ts";
 import type { Pass, PassStore } from "../core/ports/pass-store.ts";
 import type { Secrets } from "../core/ports/secrets.ts";
 import type { Protocol, SessionId } from "../core/ports/session-store.ts";
+import { admit, type Admittance, type Doorway } from "./admission.ts";
+import type { ConsentDeps } from "./consent.ts";
 import type { LiveSessions } from "./live-sessions.ts";
 import type { Recorder } from "./recorder/recorder.ts";
 import type { SessionRecorder } from "./recorder/session-recorder.ts";
@@ -29,18 +28,15 @@ export interface Login {
   readonly client: string;
 }
 
-export interface SessionDeps {
+export interface SessionDeps extends ConsentDeps {
   readonly connections: () => Connections;
   readonly policies: () => Policies;
-  readonly approvals: ApprovalDesk;
   /** What is masked on a connection, now; nothing where it is not given. */
   readonly masking?: ((connection: ConnectionConfig) => Masking | undefined) | undefined;
   readonly passes: PassStore;
   readonly recorder: Recorder;
   readonly secrets: Secrets;
   readonly live: LiveSessions;
-  readonly clock: Clock;
-  readonly logger: Logger;
 }
 
 interface Identified {
@@ -73,20 +69,24 @@ export type ConnectTarget<Target> = (
 ) => Promise<Target>;
 
 /**
- * The way into a session, the same for every protocol: identify, authorise, record, connect. Each step needs what the one
+ * The way into a session, the same for every protocol: identify, authorise, admit, record, connect. Each step needs what the one
  * before it found out, so that none can be left out or done out of order; each rejects with a SallyportError.
- * @param signal its reason is what this rejects with once it is aborted; a recording that was opened is closed then
+ * @param doorway what the client is told while it waits for consent; its signal's reason is what this rejects with once it is
+ *                aborted; a recording that was opened is closed then
  */
 export async function openSession<Target>(
   deps: SessionDeps,
   login: Login,
   connect: ConnectTarget<Target>,
-  signal: AbortSignal,
+  doorway: Doorway,
 ): Promise<OpenSession<Target>> {
+  const { signal } = doorway;
   const identified = await unlessAborted(signal, identify(deps, login));
   const authorised = authorise(deps, identified);
+  const admitted = await unlessAborted(signal, admit(deps, admittanceOf(authorised, deps.clock()), doorway));
   const recorded = await openRecording(deps, authorised, signal);
   try {
+    for (const event of admitted) await recorded.recorder.event(event);
     const { user, password } = recorded.connection.credentials;
     const secret = password && (await unlessAborted(signal, deps.secrets.get(password.secret)));
     return { ...recorded, target: await connect(recorded, { user, password: secret }) };
@@ -143,6 +143,7 @@ async function record(deps: SessionDeps, authorised: Authorised): Promise<Record
   const { principal } = pass;
   const startedAt = clock();
   const masking = maskingOf(deps, authorised, startedAt);
+  const unrecordedBy = deps.policies().exempts(askOf(authorised, startedAt), "recording");
   const settings = [...login.settings].map(([name, value]) => [redactPasses(name), recordedSetting(name, value)]);
   const opened = await recorder.open({
     type: "session-opened",
@@ -156,6 +157,7 @@ async function record(deps: SessionDeps, authorised: Authorised): Promise<Record
     settings: Object.fromEntries(settings),
     durability: connection.durability,
     startedAt,
+    ...(unrecordedBy === undefined ? {} : { unrecordedBy }),
     ...(masking === undefined ? {} : { masking: maskingEvent(masking) }),
   });
   return { ...authorised, recorder: opened, masking };
@@ -163,17 +165,25 @@ async function record(deps: SessionDeps, authorised: Authorised): Promise<Record
 
 function maskingOf(
   { masking, policies }: SessionDeps,
-  { connection, pass }: Authorised,
+  authorised: Authorised,
   now: Instant,
 ): SessionMasking | undefined {
-  const rules = masking?.(connection);
+  const rules = masking?.(authorised.connection);
   if (rules === undefined || (!rules.hasColumnRules && !rules.hasDetectors)) return undefined;
-  const { name, environment } = connection;
-  const unmaskedBy = policies().exempts(
-    { principal: pass.principal, connection: { name, environment }, now },
-    "masking",
-  );
+  const unmaskedBy = policies().exempts(askOf(authorised, now), "masking");
   return { rules, unmaskedBy };
+}
+
+function admittanceOf(authorised: Authorised, now: Instant): Admittance {
+  const { login, connection, database, pass } = authorised;
+  const { name, environment } = connection;
+  const asker = { session: undefined, requester: pass.principal, connection: name, environment, client: login.client };
+  const shown = `connect to ${name}, database ${redactPasses(database)}, as ${connection.credentials.user}`;
+  return { ask: askOf(authorised, now), asker, shown };
+}
+
+function askOf({ connection: { name, environment }, pass }: Authorised, now: Instant): Ask {
+  return { principal: pass.principal, connection: { name, environment }, now };
 }
 
 function maskingEvent({ rules, unmaskedBy }: SessionMasking): NonNullable<SessionOpenedEvent["masking"]> {

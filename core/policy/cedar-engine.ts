@@ -85,7 +85,7 @@ export function cedarEngine(policies: readonly ParsedPolicy[]): CedarEngine {
         resource,
         action: actionUid(action),
         entities: [...entities, ...set.entities],
-        context: Object.fromEntries(set.attributes.map((name) => [name, context[name] ?? null])),
+        context: only(context, set.attributes),
         preparsedPolicySetId: set.name,
         validateRequest: false,
       });
@@ -112,4 +112,14 @@ function textsOf(policies: readonly ParsedPolicy[]): Record<string, string> {
 
 function engineFailed(errors: readonly DetailedError[]): SallyportError {
   return new SallyportError("internal", `Cedar: ${errors.map(({ message }) => message).join("; ")}`);
+}
+
+/** What an action's context does not have stays out of it, so that `context has` tells. */
+function only(context: Context, names: readonly string[]): Context {
+  const chosen: Context = {};
+  for (const name of names) {
+    const value = context[name];
+    if (value !== undefined) chosen[name] = value;
+  }
+  return chosen;
 }

@@ -56,6 +56,8 @@ const sessionOpened = z.object({
   settings: z.record(z.string(), z.string()),
   durability: z.enum(["intent", "strict"]),
   startedAt: z.number(),
+  /** The policy that exempts it from recording (`connectUnrecorded`): nothing of what is asked and shown is recorded. */
+  unrecordedBy: z.string().optional(),
   /** Which rules mask its values; the client sees them all the same where a policy lets it (`viewUnmasked`). */
   masking: z.object({ version: z.string(), unmaskedBy: z.string().optional() }).optional(),
 });

@@ -119,6 +119,9 @@ function openedLines(event: SessionOpenedEvent): string[] {
     ["Client", event.client],
     ["Settings", settings.join(", ") || "none"],
     ["Durability", event.durability],
+    ...(event.unrecordedBy === undefined
+      ? []
+      : [["Recording", `none, by policy ${event.unrecordedBy}`] as [string, string]]),
     ...(event.masking === undefined ? [] : [["Masking", maskingOf(event.masking)] as [string, string]]),
     ["Started", formatInstant(event.startedAt)],
   ];

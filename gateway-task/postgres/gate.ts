@@ -12,6 +12,8 @@ export interface GateOptions {
   readonly facts: FactsReader;
   readonly who: Omit<Ask, "now">;
   readonly clock: Clock;
+  /** A message as approvers may read it: masked values are masked for them, too (invariant 7). */
+  readonly readable: (message: Buffer) => Buffer;
 }
 
 /** Ids under which the gateway itself refuses, whatever the policies say. */
@@ -137,7 +139,7 @@ export class Gate {
     const verdict = this.#verdict(runs.facts);
     if (verdict.kind === "hold" && runs.uncertain !== undefined) return this.#uncertain(runs.uncertain);
     const shown = (): string =>
-      [shownText(message), ...runs.texts.map(({ held }) => held?.shown ?? "")].join("\n-- which runs:\n");
+      [this.#shown(message), ...runs.texts.map(({ held }) => held?.shown ?? "")].join("\n-- which runs:\n");
     const ruling = this.#rule(verdict, message, runs.texts, shown);
     if (ruling.kind === "block") return ruling;
     for (const { prepares } of facts) {
@@ -179,7 +181,8 @@ export class Gate {
       const reason = "the policies have changed since this statement was prepared: prepare it again";
       return blocked(STATEMENT_NAMES, this.#policies.version, reason);
     }
-    const shown = (): string => [text?.held?.shown ?? "", shownParameters(message)].filter(Boolean).join("\n");
+    const shown = (): string =>
+      [text?.held?.shown ?? "", shownParameters(this.#options.readable(message))].filter(Boolean).join("\n");
     return this.#rule(notAllowed, message, texts, shown);
   }
 
@@ -218,11 +221,16 @@ export class Gate {
       const reason = "too many statements are prepared, or too many under one name: close some";
       return blocked(STATEMENT_NAMES, this.#policies.version, reason);
     }
-    const held = kind === "allow" ? undefined : { digest: digestOf("prepared", [message]), shown: shownText(message) };
+    const held =
+      kind === "allow" ? undefined : { digest: digestOf("prepared", [message]), shown: this.#shown(message) };
     if (progress === undefined) this.#names.suppose(name, { facts, held });
     else this.#names.ask(name, { facts, held }, progress);
     this.#attentive ||= this.#isNotable(facts);
     return undefined;
+  }
+
+  #shown(message: Buffer): string {
+    return shownText(this.#options.readable(message));
   }
 
   #uncertain(name: string): Ruling {

@@ -24,7 +24,7 @@ const HAS_TEXT = countedTags("QP");
 const IS_EXTENDED = countedTags("PB");
 
 /** What makes a session guarded. */
-export interface GuardDeps extends ConsentDeps, Omit<GateOptions, "who"> {}
+export interface GuardDeps extends ConsentDeps, Omit<GateOptions, "who" | "readable"> {}
 
 /** What a guarded input needs of its session. */
 export interface GuardedSession {
@@ -36,6 +36,8 @@ export interface GuardedSession {
   redact(message: Buffer): Buffer;
   /** The same of values that are masked alone. */
   mask(message: Buffer): Buffer;
+  /** The message as its approvers may read it. */
+  shown(message: Buffer): Buffer;
   /** Whether any are, so that what is bound has to be seen. */
   readonly masks: boolean;
   record(event: SessionEvent): void | Promise<void>;
@@ -75,7 +77,8 @@ export class GuardedInput {
     this.#asker = asker;
     this.#session = session;
     const { requester: principal, connection: name, environment } = asker;
-    this.#gate = new Gate({ ...deps, who: { principal, connection: { name, environment } } });
+    const readable = (message: Buffer): Buffer => session.shown(message);
+    this.#gate = new Gate({ ...deps, who: { principal, connection: { name, environment } }, readable });
     this.framer = new MessageFramer(session.masks ? RULES_ATTENTIVE : RULES, counted, maxWhole, (message) =>
       this.#inspect(message),
     );

@@ -6,6 +6,7 @@ import type { ConnectionConfig } from "../../core/config/connections.ts";
 import type { CancelKeys, CancelTarget } from "../../core/ports/cancel-keys.ts";
 import type { CloseReason } from "../../core/ports/session-store.ts";
 import { overwritePasses, redactPasses } from "../../core/identity/pass.ts";
+import { CONNECT_PATIENCE_MS, type Doorway } from "../admission.ts";
 import { openChannel } from "../channel.ts";
 import type { LiveSession } from "../live-sessions.ts";
 import { type ConnectTarget, openSession, type Login, type OpenSession, type SessionDeps } from "../session.ts";
@@ -14,6 +15,7 @@ import { unlessAborted } from "../within.ts";
 import { AUTHENTICATION_OK, backendKeyData, farewell } from "./answers.ts";
 import { cancelAtTarget } from "./cancel.ts";
 import type { SessionRecorder } from "../recorder/session-recorder.ts";
+import { noticeOfHold } from "./refusal-texts.ts";
 import { askForPass, greet } from "./handshake.ts";
 import type { GuardDeps } from "./guarded-input.ts";
 import { demandReadable, demandReadableGreeting } from "./readable-text.ts";
@@ -109,7 +111,7 @@ async function accept(
 ): Promise<boolean> {
   const deadline = new AbortController();
   const late = new SallyportError("handshake-timeout", "the log-in took too long");
-  const timer = setTimeout(() => deadline.abort(late), HANDSHAKE_TIMEOUT_MS);
+  let timer = setTimeout(() => deadline.abort(late), HANDSHAKE_TIMEOUT_MS);
   const gone = (): void => deadline.abort(new SallyportError("protocol-violation", "the client went away"));
   plain.once("close", gone);
   let answerOn = plain;
@@ -124,8 +126,16 @@ async function accept(
     const login = readLogin(packet, pass, client);
     const target: ConnectTarget<Target> = (opened, credentials) =>
       connect(opened, credentials, login.settings, isGuarded(deps), deps.openMasker, deadline.signal);
-    const session = await openSession(deps, login, target, deadline.signal);
-    await relay(session, socket, packet.minor, deps, deadline.signal);
+    let authenticated = false;
+    const told: Doorway["told"] = (hold, waiting) => {
+      clearTimeout(timer);
+      timer = setTimeout(() => deadline.abort(late), CONNECT_PATIENCE_MS + HANDSHAKE_TIMEOUT_MS);
+      // libpq takes a notice only behind AuthenticationOk.
+      socket.write(Buffer.concat([AUTHENTICATION_OK, noticeOfHold(hold, waiting, false)]));
+      authenticated = true;
+    };
+    const session = await openSession(deps, login, target, { told, signal: deadline.signal });
+    await relay(session, socket, { minor: packet.minor, authenticated }, deps, deadline.signal);
     return true;
   } catch (thrown) {
     const error = asSallyportError(thrown, "internal", "the gateway failed");
@@ -190,7 +200,7 @@ async function connect(
 async function relay(
   { login, recorder, pass, connection, target }: OpenSession<Target>,
   socket: net.Socket,
-  minor: number,
+  { minor, authenticated }: { readonly minor: number; readonly authenticated: boolean },
   deps: PostgresListenerDeps,
   signal: AbortSignal,
 ): Promise<void> {
@@ -235,7 +245,12 @@ async function relay(
     await unlessAborted(signal, deps.cancelKeys.put(processId, secret, key));
     deps.live.add(live);
     const hello = (cancelKey: Buffer): Buffer =>
-      Buffer.concat([AUTHENTICATION_OK, greeting, backendKeyData(processId, cancelKey), ready]);
+      Buffer.concat([
+        ...(authenticated ? [] : [AUTHENTICATION_OK]),
+        greeting,
+        backendKeyData(processId, cancelKey),
+        ready,
+      ]);
     // The target repeats some settings: application_name, and with it a pass that stands in the wrong place.
     await relayed.start(hello(secret), overwritePasses(hello(Buffer.alloc(secret.length))));
   } catch (error) {

@@ -128,6 +128,7 @@ export class Relay {
       },
       redact: (message) => this.#hide(message),
       mask: (message) => this.#statements?.masked(message) ?? message,
+      shown: (message) => this.#statements?.shown(message) ?? message,
       masks: this.#statements !== undefined,
       record: (event) => this.#recorder.event(event),
       tell: (notice) => {

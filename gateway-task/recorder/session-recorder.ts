@@ -38,6 +38,8 @@ export class SessionRecorder {
   readonly opened: Promise<void> | void;
   readonly #core: RecorderCore;
   readonly #strict: boolean;
+  /** A policy exempts this session: only events are recorded. */
+  readonly #exempt: boolean;
   readonly #startedAt = performance.now();
   readonly #header = Buffer.alloc(RECORD_HEADER_BYTES);
   readonly #share: Share = { slab: -1, bytes: 0 };
@@ -51,6 +53,7 @@ export class SessionRecorder {
     this.session = opened.session as SessionId;
     this.#core = core;
     this.#strict = opened.durability === "strict";
+    this.#exempt = opened.unrecordedBy !== undefined;
     sessionKey(this.session).copy(this.#header, 8);
     this.opened = this.#eventRecord(opened, MARK.opens);
   }
@@ -72,6 +75,7 @@ export class SessionRecorder {
   }
 
   #input(flags: number, bytes: Buffer, recorded: Buffer): Permit<"target"> | Promise<Permit<"target">> {
+    if (this.#exempt) return this.#unrecorded<"target">(bytes);
     if (recorded.length > MAX_RECORD_PAYLOAD) return this.#inPieces(FRAME_KIND.input, flags, bytes, recorded, true);
     const waiting = this.#record(FRAME_KIND.input, flags, recorded, true, MARK.none);
     return this.#permit<"target">(bytes, recorded.length, waiting);
@@ -82,6 +86,7 @@ export class SessionRecorder {
    * @param recorded the same bytes with secrets replaced, where there are any
    */
   output(bytes: Buffer, recorded: Buffer = bytes): Permit<"client"> | Promise<Permit<"client">> {
+    if (this.#exempt) return this.#unrecorded<"client">(bytes);
     const flags = recorded === bytes ? 0 : FLAG_REDACTED;
     if (recorded.length > MAX_RECORD_PAYLOAD)
       return this.#inPieces(FRAME_KIND.output, flags, bytes, recorded, this.#strict);
@@ -110,6 +115,18 @@ export class SessionRecorder {
     } finally {
       this.#sealed = true;
     }
+  }
+
+  /** Also an exempt session ends with the recorder: its events could not be kept. */
+  #unrecorded<To extends "client" | "target">(bytes: Buffer): Permit<To> {
+    this.#demandOpen(false);
+    return mintPermit<To>(bytes);
+  }
+
+  #demandOpen(closing: boolean): void {
+    if (this.#sealed) throw new SallyportError("recording-failed", "the recording of this session has ended");
+    this.#core.check(closing);
+    if (this.#refused && !closing) throw this.#refused;
   }
 
   #permit<To extends "client" | "target">(
@@ -162,10 +179,8 @@ export class SessionRecorder {
 
   /** One frame, in the intent log where `intent` says so, and always in the slab. */
   #record(kind: FrameKind, flags: number, bytes: Buffer, intent: boolean, marks: number): Promise<void> | undefined {
-    if (this.#sealed) throw new SallyportError("recording-failed", "the recording of this session has ended");
     const closing = marks === MARK.closes;
-    this.#core.check(closing);
-    if (this.#refused && !closing) throw this.#refused;
+    this.#demandOpen(closing);
     this.#bytes += bytes.length;
     if (this.#bytes > (this.#core.maxSessionBytes ?? MAX_SESSION_BYTES) && !closing)
       throw new SallyportError("limit-exceeded", "the session has reached the size up to which it can be recorded");

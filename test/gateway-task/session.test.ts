@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { pino } from "pino";
 import { beforeEach, describe, expect, it } from "vitest";
 import { parseConnections } from "../../core/config/connections.ts";
+import { UNGUARDED } from "../../core/policy/unguarded.ts";
 import { SallyportError } from "../../core/errors.ts";
 import { mintPass } from "../../core/identity/pass.ts";
 import type { PrincipalId } from "../../core/identity/principal.ts";
@@ -71,6 +72,7 @@ const open = () => {
   const deps = {
     connections: () => connections,
     passes: { find: () => step("identify", pass) },
+    policies: () => UNGUARDED,
     secrets: { get: () => step("secret", "password") },
     recorder,
     clock: () => NOW,
@@ -80,7 +82,7 @@ const open = () => {
     await Promise.race([step("connect", ""), new Promise((_, no) => deadline.signal.addEventListener("abort", () => no(LATE)))]); // prettier-ignore
     return "target";
   };
-  return openSession(deps, login, connect, deadline.signal);
+  return openSession(deps, login, connect, { told: () => {}, signal: deadline.signal });
 };
 const STEPS: readonly Step[] = ["identify", "record", "secret", "connect"];
 

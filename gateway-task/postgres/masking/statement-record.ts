@@ -32,11 +32,24 @@ export class StatementRecord {
   readonly #count: CountMask;
   readonly #prepared = new Map<string, Prepared>();
   readonly #texts = new Map<string, Remembered>();
+  #quiet = false;
 
   constructor(masking: Masking, relations: Relations, count: CountMask) {
     this.#masking = masking;
     this.#relations = relations;
-    this.#count = count;
+    this.#count = (rule) => {
+      if (!this.#quiet) count(rule);
+    };
+  }
+
+  /** The same for people to read, beside the record: nothing of it counts. */
+  shown(message: Buffer): Buffer {
+    this.#quiet = true;
+    try {
+      return this.masked(message);
+    } finally {
+      this.#quiet = false;
+    }
   }
 
   /** A Query, Parse or Bind message (PostgreSQL 18 §54.7), complete: the same Buffer if nothing is masked in it, else a well-formed one. */
