@@ -17,7 +17,7 @@ import {
 /** A log-in waits so long for consent, then it is refused with the link, and let in on a later try. */
 export const CONNECT_PATIENCE_MS = 60_000;
 
-export type ConnectHold = Extract<Verdict, { kind: "hold" }>;
+type ConnectHold = Extract<Verdict, { kind: "hold" }>;
 
 /** Who wants to connect to what, as approvers are shown it. */
 export interface Admittance {

@@ -23,7 +23,7 @@ export function fieldOf(tree: unknown, key: string): unknown {
 }
 
 /** The texts of a list of String nodes. */
-export function stringsOf(list: unknown): string[] {
+function stringsOf(list: unknown): string[] {
   if (!Array.isArray(list)) return [];
   return list.flatMap((item) => {
     const text = fieldOf(fieldOf(item, "String"), "sval");

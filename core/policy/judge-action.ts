@@ -5,7 +5,7 @@ import type { PolicyAction } from "./schema.ts";
 import { allConsents, type Finding } from "./strictest.ts";
 
 /** More people than this are never asked for one consent: what still forbids then, forbids for good. */
-export const MAX_CONSENTS = 5;
+const MAX_CONSENTS = 5;
 
 export interface PolicyRules {
   readonly engine: CedarEngine;

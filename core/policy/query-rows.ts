@@ -83,7 +83,7 @@ function targetOutputs(walk: Walk, node: Node): readonly Output[] {
   return [{ name: target?.name ?? path.at(-1), columns }];
 }
 
-export function withClause(walk: Walk, clause: WithClause | undefined): void {
+function withClause(walk: Walk, clause: WithClause | undefined): void {
   const { scope } = walk;
   const own: {
     readonly name: string;

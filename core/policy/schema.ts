@@ -3,7 +3,7 @@ import { PG_ACTION_GROUPS, type PgAction } from "./actions.ts";
 /** Exemptions from a duty of the gateway. Only a permit that names one grants it: no "everything" includes them. */
 export const EXEMPTIONS = { recording: "connectUnrecorded", masking: "viewUnmasked" } as const;
 
-export type ExemptionAction = (typeof EXEMPTIONS)[keyof typeof EXEMPTIONS];
+type ExemptionAction = (typeof EXEMPTIONS)[keyof typeof EXEMPTIONS];
 export type PolicyAction = PgAction | "connect" | ExemptionAction;
 
 /** The group of all that can be done by SQL. */
