@@ -53,7 +53,13 @@ describe("the product in one process", () => {
     await (await serve(options)).close();
     const files = await readdir(options.state, { recursive: true });
     const secret = files.filter((name) => name.includes("key"));
-    expect(secret.toSorted()).toEqual(["masking-key", "signing-key.pem", "tls/ca-key.pem", "tls/server-key.pem", "token-key"]);
+    expect(secret.toSorted()).toEqual([
+      "masking-key",
+      "signing-key.pem",
+      "tls/ca-key.pem",
+      "tls/server-key.pem",
+      "token-key",
+    ]);
     for (const name of secret)
       expect([name, (await stat(join(options.state, name))).mode & 0o777]).toEqual([name, 0o600]);
     expect((await stat(options.state)).mode & 0o777).toBe(0o700);
