@@ -84,6 +84,8 @@ export async function openSession<Target>(
   const identified = await unlessAborted(signal, identify(deps, login));
   const authorised = authorise(deps, identified);
   const admitted = await unlessAborted(signal, admit(deps, admittanceOf(authorised, deps.clock()), doorway));
+  // Whoever waited may have lost the pass meanwhile; revocations so long ago are not looked for among live sessions.
+  if (admitted.length > 0) await unlessAborted(signal, identify(deps, login));
   const recorded = await openRecording(deps, authorised, signal);
   try {
     for (const event of admitted) await recorded.recorder.event(event);
