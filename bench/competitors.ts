@@ -9,7 +9,7 @@ import type { Address } from "./link.ts";
 import { pgbouncerVersion, startPgbouncer } from "./pgbouncer.ts";
 import type { Stage } from "./stage.ts";
 
-export const COMPETITORS = ["direct", "pgbouncer", "sallyport", "pipe"] as const;
+export const COMPETITORS = ["direct", "pgbouncer", "sallyport", "guarded", "pipe"] as const;
 export type CompetitorName = (typeof COMPETITORS)[number];
 
 /** A way to the same server. */
@@ -73,7 +73,7 @@ async function start(name: CompetitorName, stage: Stage, { tls, profile }: Condi
       stop: bouncer.stop,
     };
   }
-  const gateway = await startGateway(options);
+  const gateway = await startGateway({ ...options, guarded: name === "guarded" });
   const { pass: password, pid, stop } = gateway;
   const address = { ...direct, host: gateway.host, port: gateway.port, password, database: BENCH_CONNECTION };
   return { name, address, pid, stop };

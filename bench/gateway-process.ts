@@ -3,12 +3,17 @@ import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { createSecureContext } from "node:tls";
+import { fileURLToPath } from "node:url";
 import { pino } from "pino";
+import { parse } from "yaml";
 import { parseConnections } from "../core/config/connections.ts";
 import { mintPass } from "../core/identity/pass.ts";
 import type { PrincipalId } from "../core/identity/principal.ts";
 import { approvalDesk } from "../core/approval/desk.ts";
+import { parseMasking } from "../core/masking/config.ts";
+import { loadPolicies } from "../core/policy/policy-set.ts";
 import { UNGUARDED } from "../core/policy/unguarded.ts";
+import { readPolicyFiles } from "../local/policy-files.ts";
 import { startGateway } from "../gateway-task/gateway.ts";
 import { openLocalState } from "../local/state.ts";
 
@@ -16,10 +21,12 @@ interface Options {
   readonly target: { readonly host: string; readonly port: number; readonly database: string; readonly user: string };
   readonly tls?: { readonly cert: string; readonly key: string };
   readonly durability?: "intent" | "strict";
+  /** With the default policies and masks of `config/`. */
+  readonly guarded?: boolean;
 }
 
 const [directory = "", json = "{}"] = process.argv.slice(2);
-const { target, tls, durability } = JSON.parse(json) as Options;
+const { target, tls, durability, guarded } = JSON.parse(json) as Options;
 const { user, ...where } = target;
 const state = await openLocalState(directory);
 const connections = parseConnections({
@@ -33,6 +40,12 @@ const connections = parseConnections({
     },
   },
 });
+const folder = fileURLToPath(new URL("../config", import.meta.url));
+const texts = guarded ? await readPolicyFiles(path.join(folder, "policies")) : undefined;
+const policies = texts ? loadPolicies(texts) : UNGUARDED;
+const masking = guarded
+  ? parseMasking(parse(readFileSync(path.join(folder, "masking.yaml"), "utf8")), randomBytes(32))
+  : undefined;
 const pass = mintPass(randomBytes);
 const now = Date.now();
 await state.passes.issue({
@@ -47,7 +60,8 @@ const gateway = await startGateway({
   ...state,
   task: `bench-${process.pid}`,
   connections: () => connections,
-  policies: () => UNGUARDED,
+  policies: () => policies,
+  masking: ({ name, environment }) => masking?.forConnection(name, environment),
   approvals: approvalDesk({
     store: state.approvalStore,
     clock: Date.now,

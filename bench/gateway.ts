@@ -25,6 +25,8 @@ export interface GatewayOptions {
   readonly tls?: { readonly cert: string; readonly key: string };
   /** Scratch space for its stores, spool and configuration. */
   readonly directory: string;
+  /** With the default policies and masks. */
+  readonly guarded?: boolean;
   /** A folder for V8's CPU profiles, one a thread, written when the gateway stops. */
   readonly profile?: string;
 }
@@ -34,14 +36,14 @@ const PROGRAM = fileURLToPath(new URL("gateway-process.ts", import.meta.url));
 const LOG_TAIL_CHARACTERS = 4_000;
 const announcement = z.object({ port: z.number(), pass: z.string(), pid: z.number() });
 
-export async function startGateway({ target, tls, directory, profile }: GatewayOptions): Promise<Gateway> {
+export async function startGateway({ target, tls, directory, guarded, profile }: GatewayOptions): Promise<Gateway> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const files = { cert: join(directory, "bench.crt"), key: join(directory, "bench.key") };
   if (tls) {
     await writeFile(files.cert, tls.cert, { mode: 0o600 });
     await writeFile(files.key, tls.key, { mode: 0o600 });
   }
-  const options = JSON.stringify({ target, ...(tls ? { tls: files } : {}) });
+  const options = JSON.stringify({ target, guarded: guarded === true, ...(tls ? { tls: files } : {}) });
   const profiling = profile === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${profile}`];
   const child = spawn(
     process.execPath,

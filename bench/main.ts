@@ -32,7 +32,9 @@ const options = new Command("bench")
   .option("--quick", "two short rounds: enough to see that something broke, not to compare")
   .option("--tls", "also with TLS towards the client: us and pgbouncer with the same certificate (select and bulk)")
   .addOption(list("--only <names>", "measures", MEASURES))
-  .addOption(list("--through <names>", "ways to the server", COMPETITORS, ["direct", "pgbouncer", "sallyport"]))
+  .addOption(
+    list("--through <names>", "ways to the server", COMPETITORS, ["direct", "pgbouncer", "sallyport", "guarded"]),
+  )
   .addOption(list("--modes <names>", "pgbench's query modes", FULL.modes))
   .option("--clients <counts>", "pgbench's clients, such as 1,8", (text) => text.split(",").map(count))
   .option("--rounds <n>", "rounds", count)
