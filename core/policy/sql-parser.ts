@@ -54,7 +54,7 @@ export function parseSql(text: string | Buffer): readonly Node[] | undefined {
   if (current === undefined || given.length > MAX_SQL_BYTES || given.includes(0)) return undefined;
   const bytes = isUtf8(given) ? given : Buffer.from(given.toString("latin1"));
   try {
-    const json = parseToJson(current, bytes);
+    const json = parseToJson(current, bytes) ?? parseWithoutComments(current, bytes);
     if (current.HEAPU8.length > MAX_INSTANCE_BYTES) replace();
     return json === undefined ? undefined : statementsOf(JSON.parse(json));
   } catch {
@@ -64,24 +64,68 @@ export function parseSql(text: string | Buffer): readonly Node[] | undefined {
   }
 }
 
+/**
+ * This parser, unlike the server's, stumbles over a comment where one word's meaning hangs on the next (`not /* … *\/ in`), and
+ * between the lines of one string. Its own lexer tells where the comments are.
+ */
+function parseWithoutComments(instance: PgQueryInstance, bytes: Buffer): string | undefined {
+  if (!bytes.includes("--") && !bytes.includes("/*")) return undefined;
+  const scanned = withText(instance, bytes, (text) => {
+    const result = instance._wasm_scan(text);
+    const tokens = textAt(instance, result);
+    instance._wasm_free_string(result);
+    return tokens;
+  });
+  // Anything else is the message of an error.
+  if (!scanned.startsWith("{")) return undefined;
+  const blanked = Buffer.from(bytes);
+  for (const { tokenName, start, end } of tokensOf(scanned))
+    if (tokenName === "SQL_COMMENT" || tokenName === "C_COMMENT") blanked.fill(" ", start, end);
+  return blanked.equals(bytes) ? undefined : parseToJson(instance, blanked);
+}
+
+interface ScannedToken {
+  readonly tokenName: string;
+  readonly start: number;
+  readonly end: number;
+}
+
+function tokensOf(json: string): readonly ScannedToken[] {
+  try {
+    return (JSON.parse(json) as { readonly tokens: readonly ScannedToken[] }).tokens;
+  } catch {
+    // It does not escape every character in a token's text.
+    return [];
+  }
+}
+
 /** PgQueryParseResult is three pointers: the tree as JSON, what went to stderr, the error. */
 function parseToJson(instance: PgQueryInstance, bytes: Buffer): string | undefined {
-  const text = instance._malloc(bytes.length + 1);
-  if (text === 0) throw new Error("out of memory");
-  instance.HEAPU8.set(bytes, text);
-  instance.HEAPU8[text + bytes.length] = 0;
-  const result = instance._wasm_parse_query_raw(text);
-  if (result === 0) throw new Error("out of memory");
-  const { HEAPU8: memory, HEAPU32: words } = instance;
-  const tree = words[result / 4] ?? 0;
-  const error = words[result / 4 + 2] ?? 0;
-  const json =
-    tree === 0 || error !== 0
-      ? undefined
-      : Buffer.from(memory.buffer, tree, memory.indexOf(0, tree) - tree).toString("utf8");
-  instance._free(text);
-  instance._wasm_free_parse_result(result);
-  return json;
+  return withText(instance, bytes, (text) => {
+    const result = instance._wasm_parse_query_raw(text);
+    if (result === 0) throw new Error("out of memory");
+    const words = instance.HEAPU32;
+    const tree = words[result / 4] ?? 0;
+    const error = words[result / 4 + 2] ?? 0;
+    const json = tree === 0 || error !== 0 ? undefined : textAt(instance, tree);
+    instance._wasm_free_parse_result(result);
+    return json;
+  });
+}
+
+/** Not freed where `use` throws: the instance is thrown away then. */
+function withText<R>(instance: PgQueryInstance, bytes: Buffer, use: (pointer: number) => R): R {
+  const pointer = instance._malloc(bytes.length + 1);
+  if (pointer === 0) throw new Error("out of memory");
+  instance.HEAPU8.set(bytes, pointer);
+  instance.HEAPU8[pointer + bytes.length] = 0;
+  const result = use(pointer);
+  instance._free(pointer);
+  return result;
+}
+
+function textAt({ HEAPU8: memory }: PgQueryInstance, pointer: number): string {
+  return Buffer.from(memory.buffer, pointer, memory.indexOf(0, pointer) - pointer).toString("utf8");
 }
 
 function statementsOf(tree: { readonly stmts?: readonly { readonly stmt?: Node }[] }): readonly Node[] | undefined {
