@@ -39,7 +39,10 @@ function isTrivial({ kind, lexpr, rexpr }: A_Expr): boolean {
   if (lexpr === undefined || rexpr === undefined) return false;
   const others = kind === "AEXPR_IN" ? (as(rexpr, "List")?.items ?? []) : [rexpr];
   // A constant on one side is the common case, and never what a column is.
-  return others.some((other) => !("A_Const" in other) && shape(lexpr) === shape(other));
+  const candidates = others.filter((other) => !("A_Const" in other));
+  if (candidates.length === 0) return false;
+  const left = shape(lexpr);
+  return candidates.some((other) => shape(other) === left);
 }
 
 function shape(value: unknown): string {

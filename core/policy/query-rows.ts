@@ -1,7 +1,7 @@
 import type { Alias, Node, RangeVar, SelectStmt, WithClause } from "@pgsql/types";
 import { isBounded } from "./bounds.ts";
 import { compared } from "./expression-rows.ts";
-import { columnsOf, renamed, Scope, united, type Output } from "./scope.ts";
+import { bounded, columnsOf, renamed, Scope, united, type Output } from "./scope.ts";
 import { as, dotted, relationName, strings } from "./tree.ts";
 import type { NodeTable, Walk } from "./walk.ts";
 
@@ -22,6 +22,7 @@ function selectOutputs(walk: Walk, select: SelectStmt, early?: Output[], inserte
     into(walk, select);
     if (select.larg !== undefined && select.rarg !== undefined) outputs = setOperation(walk, select, early);
     else outputs = plainSelect(walk, select, inserted);
+    outputs = bounded(outputs, walk.budget);
     walk.scope.outputs = outputs;
     walk.look(select.sortClause);
     // How many rows there are is seen from outside.
@@ -112,21 +113,21 @@ export function fromTable(walk: Walk, relation: RangeVar): void {
   const cte = relation.schemaname === undefined ? walk.scope.cte(relname) : undefined;
   const names = strings(alias?.colnames);
   if (cte !== undefined) {
-    walk.scope.sources.push({ name, outputs: renamed(cte, names) });
+    walk.scope.add({ name, outputs: renamed(cte, names) });
     return;
   }
   const table = walk.reads(relation);
   // Renamed columns may be any of the table's.
   const outputs = names.length > 0 ? [{ name: undefined, columns: new Set([`${table}.*`]) }] : undefined;
-  walk.scope.sources.push({ name, table, outputs });
+  walk.scope.add({ name, table, outputs });
 }
 
 /** A table that is changed, and the names by which conditions beside it call its rows. */
 export function changed(walk: Walk, relation: RangeVar, ...rows: readonly string[]): string {
   walk.writes(relation);
   const table = relationName(relation);
-  walk.scope.sources.push({ name: relation.alias?.aliasname ?? relation.relname ?? "", table });
-  for (const name of rows) walk.scope.sources.push({ name, table });
+  walk.scope.add({ name: relation.alias?.aliasname ?? relation.relname ?? "", table });
+  for (const name of rows) walk.scope.add({ name, table });
   return table;
 }
 
@@ -142,7 +143,7 @@ function dmlTarget(walk: Walk, relation: RangeVar | undefined, ...rows: readonly
 }
 
 function derived(walk: Walk, alias: Alias | undefined, outputs: readonly Output[], fallback = ""): void {
-  walk.scope.sources.push({
+  walk.scope.add({
     name: alias?.aliasname ?? fallback,
     outputs: renamed(outputs, strings(alias?.colnames)),
   });
@@ -232,7 +233,7 @@ export const QUERY_ROWS: NodeTable = {
     // The target of DML is the first source of its level.
     const table = walk.scope.sources[0]?.table;
     const names = (node.options ?? []).map((option) => as(option, "ReturningOption")?.value ?? "");
-    for (const name of ["old", "new", ...names]) walk.scope.sources.push({ name, table });
+    for (const name of ["old", "new", ...names]) walk.scope.add({ name, table });
     walk.all(node.exprs);
   },
   RangeVar: fromTable,
@@ -254,8 +255,8 @@ export const QUERY_ROWS: NodeTable = {
     walk.visit(node.larg);
     walk.visit(node.rarg);
     const joined = walk.scope.sources.slice(from);
-    const stars = new Scope();
-    stars.sources.push(...joined);
+    const stars = new Scope(walk.budget);
+    stars.add(...joined);
     for (const column of strings(node.usingClause))
       for (const { name } of joined) look(walk, walk.scope.columns([name, column]));
     if (node.isNatural === true) look(walk, stars.stars().flatMap(columnsOf));

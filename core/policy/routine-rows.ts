@@ -1,5 +1,6 @@
 import type { CreateFunctionStmt, Node } from "@pgsql/types";
 import { calls } from "./expression-rows.ts";
+import { plpgsqlBlock } from "./plpgsql.ts";
 import { as, dotted, strings } from "./tree.ts";
 import { objectKind, settings } from "./utility-rows.ts";
 import type { NodeTable, Walk } from "./walk.ts";
@@ -47,7 +48,10 @@ export const ROUTINE_ROWS: NodeTable = {
   DoStmt: (walk, node) => {
     walk.does("pg:do");
     const language = (node.args ?? []).map((arg) => as(arg, "DefElem")).find((arg) => arg?.defname === "language");
-    spoken(walk, strings(language?.arg && [language.arg])[0] ?? "plpgsql");
+    const name = strings(language?.arg && [language.arg])[0] ?? "plpgsql";
+    spoken(walk, name);
+    const body = (node.args ?? []).map((arg) => as(arg, "DefElem")).find((arg) => arg?.defname === "as");
+    if (name.toLowerCase() === "plpgsql") plpgsqlBlock(walk, strings(body?.arg && [body.arg])[0] ?? "");
   },
   CreatePLangStmt: (walk, node) => {
     walk.does("pg:create", "language");

@@ -14,16 +14,59 @@ export interface Source {
   readonly outputs?: readonly Output[] | undefined;
 }
 
+/** Stars over stars double the columns at every level; hardly a query gives names to more. */
+const MAX_OUTPUTS = 400;
+/** Many tables by many columns, again and again, at some 100 ns each. */
+const MAX_STEPS = 1_000_000;
+
+/** What may be spent on looking up the columns of one statement; RangeError where it needs more. */
+export class Budget {
+  #left = MAX_STEPS;
+
+  spend(steps: number): void {
+    this.#left -= steps;
+    if (this.#left < 0) throw new RangeError("too many columns to tell apart");
+  }
+}
+
+function weight(outputs: readonly Output[]): number {
+  return outputs.reduce((sum, { columns }) => sum + 1 + columns.size, 0);
+}
+
+/** Where there are too many to keep apart, each may be any. */
+export function bounded(outputs: readonly Output[], budget: Budget): readonly Output[] {
+  budget.spend(weight(outputs));
+  if (outputs.length <= MAX_OUTPUTS) return outputs;
+  return [{ name: undefined, columns: new Set(outputs.flatMap(columnsOf)) }];
+}
+
 /** What names mean at one level of a query; the levels around it are seen from within (§7.8, §4.2.1). */
 export class Scope {
   readonly #parent: Scope | undefined;
   readonly #ctes = new Map<string, readonly Output[]>();
-  readonly sources: Source[] = [];
+  readonly #sources: Source[] = [];
+  readonly #budget: Budget;
+  /** What it may take to look a column up here. */
+  #weight = 0;
   /** Of this level's own target list, for ORDER BY and GROUP BY, which see them. */
   outputs: readonly Output[] = [];
 
-  constructor(parent?: Scope) {
+  constructor(budget: Budget, parent?: Scope) {
+    this.#budget = budget;
     this.#parent = parent;
+    this.#weight = parent === undefined ? 1 : parent.#weight;
+  }
+
+  get sources(): readonly Source[] {
+    return this.#sources;
+  }
+
+  add(...sources: readonly Source[]): void {
+    for (const source of sources) {
+      this.#weight += 1 + weight(source.outputs ?? []);
+      this.#sources.push(source);
+    }
+    this.#budget.spend(this.#weight);
   }
 
   define(cte: string, outputs: readonly Output[]): void {
@@ -36,6 +79,7 @@ export class Scope {
 
   /** The columns that a reference may mean, as `table.column`, `table.*`, or `column` where it is not said whose. */
   columns(path: readonly string[]): readonly string[] {
+    this.#budget.spend(this.#weight);
     const column = path.at(-1) ?? "";
     if (path.length === 1) return column === "*" ? this.stars().flatMap(columnsOf) : this.#bare(column);
     const owner = path.slice(0, -1);
@@ -47,7 +91,8 @@ export class Scope {
 
   /** `*` at this level. */
   stars(): Output[] {
-    return this.sources.flatMap(starOf);
+    this.#budget.spend(this.#weight);
+    return this.#sources.flatMap(starOf);
   }
 
   #bare(column: string): readonly string[] {
@@ -67,11 +112,11 @@ export class Scope {
 
   #chain(): readonly Source[] {
     const outer = this.#parent === undefined ? [] : this.#parent.#chain();
-    return outer.length === 0 ? this.sources : [...this.sources, ...outer];
+    return outer.length === 0 ? this.#sources : [...this.#sources, ...outer];
   }
 
   #source(name: string): Source | undefined {
-    const own = this.sources.find((s) => s.name === name || s.table === name);
+    const own = this.#sources.find((s) => s.name === name || s.table === name);
     return own ?? (this.#parent === undefined ? undefined : this.#parent.#source(name));
   }
 }

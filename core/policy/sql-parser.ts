@@ -17,10 +17,14 @@ let current: PgQueryInstance | undefined;
 let spare: PgQueryInstance | undefined;
 let loading: Promise<void> | undefined;
 
-/** Must have resolved once, in each thread, before anything is parsed; until then everything counts as unparsable. */
+/**
+ * Must have resolved once, in each thread, before anything is parsed; until then everything counts as unparsable. So it does
+ * for some 20 ms where two texts overflow the stack within that time: hence the thread of their own (SHORT_SQL_BYTES).
+ */
 export async function loadSqlParser(): Promise<void> {
-  if (current !== undefined) return;
-  await load();
+  if (current === undefined) await load();
+  if (spare === undefined) await load();
+  // Another's load may have been under way, for the first of the two.
   if (spare === undefined) await load();
 }
 
@@ -59,6 +63,28 @@ export function parseSql(text: string | Buffer): readonly Node[] | undefined {
     return json === undefined ? undefined : statementsOf(JSON.parse(json));
   } catch {
     // A stack that overflowed within WebAssembly is not unwound there: the instance is spoilt.
+    replace();
+    return undefined;
+  }
+}
+
+/**
+ * The tree of a block of PL/pgSQL; undefined where it cannot be told.
+ * @param body as it stands between the quotes of DO
+ */
+export function parsePlpgsql(body: string): unknown {
+  if (current === undefined || body.length > MAX_SQL_BYTES || body.includes("\0")) return undefined;
+  try {
+    const instance = current;
+    const quoted = Buffer.from(`do '${body.replaceAll("\\", "\\\\").replaceAll("'", "''")}'`.replace("'", "e'"));
+    const json = withText(instance, quoted, (text) => {
+      const result = instance._wasm_parse_plpgsql(text);
+      const tree = textAt(instance, result);
+      instance._wasm_free_string(result);
+      return tree;
+    });
+    return json.startsWith("{") ? JSON.parse(json) : undefined;
+  } catch {
     replace();
     return undefined;
   }

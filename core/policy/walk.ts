@@ -2,8 +2,8 @@ import type { Node, RangeVar } from "@pgsql/types";
 import type { PgAction } from "./actions.ts";
 import type { StatementFacts } from "./facts.ts";
 import { tableActions } from "./known-functions.ts";
-import { Scope } from "./scope.ts";
-import { relationName, type Body, type Tag } from "./tree.ts";
+import { Budget, Scope } from "./scope.ts";
+import { as, relationName, type Body, type Tag } from "./tree.ts";
 
 /** What a kind of node contributes. */
 type Row<T extends Tag> = (walk: Walk, node: Body<T>) => void;
@@ -55,6 +55,8 @@ const MUTE_FIELDS = new Set([
 /** Within JSON's constructors these, where bare, are values. */
 const JSON_VALUES = new Set(["arg", "expr", "val", "value"]);
 
+const PLAIN_FIELDS = new Set(["targetList", "limitOption", "op"]);
+
 export type TextParser = (text: string) => readonly Node[] | undefined;
 
 /** Gathers the facts of one statement on one way through its tree. */
@@ -69,7 +71,8 @@ export class Walk {
   bounded = true;
   executes: string | undefined;
   prepares: StatementFacts["prepares"];
-  scope = new Scope();
+  readonly budget = new Budget();
+  scope = new Scope(this.budget);
   /** Within a condition, join, grouping or ordering: the columns met are looked at. */
   looking = false;
   /** The columns that the output being walked is made of. */
@@ -118,9 +121,12 @@ export class Walk {
   node<T extends Tag>(tag: T, body: Body<T>): void {
     const row = this.#table[tag];
     if (row === undefined) this.actions.add("pg:unknown");
+    this.#deeper(() => (row === undefined ? this.fields(body) : row(this, body)));
+  }
+
+  #deeper(inside: () => void): void {
     if (++this.#depth > MAX_DEPTH) throw new RangeError("nested too deep");
-    if (row === undefined) this.fields(body);
-    else row(this, body);
+    inside();
     this.#depth--;
   }
 
@@ -157,8 +163,8 @@ export class Walk {
   /** A level of its own: what is defined within is not seen behind it. */
   nested(inside: () => void): void {
     const before = this.scope;
-    this.scope = new Scope(before);
-    inside();
+    this.scope = new Scope(this.budget, before);
+    this.#deeper(inside);
     this.scope = before;
   }
 
@@ -169,6 +175,7 @@ export class Walk {
     this.making = columns;
     inside();
     this.making = before;
+    this.budget.spend(columns.size);
     if (before !== undefined) for (const column of columns) before.add(column);
     return columns;
   }
@@ -207,17 +214,34 @@ export class Walk {
     this.settings.add(setting.toLowerCase());
   }
 
-  /** SQL that is run, or kept to be run, from a constant. */
-  text(sql: string): void {
+  /** SQL that is run, or kept to be run, from a constant; `otherwise` is what it counts as if it cannot be told. */
+  text(sql: string, otherwise: PgAction = "pg:unknown"): void {
     const statements = this.#texts < MAX_TEXTS_DEEP ? this.#parse(sql) : undefined;
     if (statements === undefined) {
-      this.actions.add("pg:unknown");
+      this.actions.add(otherwise);
       return;
     }
+    this.#apart(() => this.all(statements));
+  }
+
+  /** An expression of PL/pgSQL, which may go on like a query: `email from customers`. */
+  expression(text: string, seen: (value: Node | undefined) => void): void {
+    const select = as(this.#parse(`select ${text}`)?.[0], "SelectStmt");
+    if (select === undefined) return;
+    const plain = Object.keys(select).every((field) => PLAIN_FIELDS.has(field));
+    this.#apart(() => {
+      if (plain) this.all(select.targetList);
+      else this.node("SelectStmt", select);
+    });
+    seen(as(select.targetList?.[0], "ResTarget")?.val);
+  }
+
+  /** Names within mean nothing of what they mean around it. */
+  #apart(inside: () => void): void {
     const { looking, making, scope } = this;
     this.#texts++;
-    this.scope = new Scope();
-    this.all(statements);
+    this.scope = new Scope(this.budget);
+    inside();
     this.#texts--;
     Object.assign(this, { looking, making, scope });
   }

@@ -12,7 +12,17 @@ const corpus = readdirSync(folder)
   .map(({ sql }) => sql);
 
 const GAPS = [" ", "\n", "\t\r\n", " \f\v ", "/**/", "/* ; drop table a; /* ' */ */", " -- it's a comment;\n", "--\r"];
-const WORDS = [..."()[],;.*'\"$\\+-<=>:%@!~^|&#?`0", "\0", "é", "--", "/*", "*/", "$$", "E'", "U&'"];
+const WORDS = [
+  ...`( ) [ ] , ; . * ' " $ \\ + - < = > : % @ ! ~ ^ | & # ? 0`.split(" "),
+  "\0",
+  "é",
+  "--",
+  "/*",
+  "*/",
+  "$$",
+  "E'",
+  "U&'",
+];
 
 /** Tokens of a text in latin1, and between them whether there was a gap, or may be one. */
 function tokens(text: string): { readonly token: SqlToken; readonly gap: "needed" | "possible" | "none" }[] {
