@@ -4,7 +4,7 @@ import { beforeAll, expect, test } from "vitest";
 import { parse } from "yaml";
 import { loadSqlParser } from "../../../core/policy/sql-parser.ts";
 import { statementFacts } from "../../../core/policy/statement-facts.ts";
-import { nextToken, type SqlToken } from "../../../gateway-task/postgres/sql-tokens.ts";
+import { nextToken, type SqlToken } from "../../../core/sql/sql-tokens.ts";
 
 const folder = new URL("evasions/", import.meta.url);
 const corpus = readdirSync(folder)
