@@ -37,6 +37,8 @@ const READ_BYTES = 64 << 10;
 const PATIENCE = 16;
 /** Full reads after which a channel lets the others have their turn. */
 const TURN_READS = 4;
+/** Work on a full read, such as masking what is in it, after which the others have their turn at once. */
+const TURN_MS = 0.25;
 /** Bytes that wait for a peer before whoever produces them has to wait: a few reads' worth. */
 const HIGH_WATER_MARK = 256 << 10;
 /** Read buffers kept for the next that need one, of all channels together. */
@@ -224,8 +226,9 @@ class DirectChannel<To extends Side> implements Channel<To> {
       return undefined;
     }
     if (length === 0 || this.#closing) return undefined;
+    const began = length === READ_BYTES ? performance.now() : 0;
     const result = this.#consume(length === buffer.length ? buffer : buffer.subarray(0, length));
-    if (length === READ_BYTES) this.#takeTurns();
+    if (length === READ_BYTES) this.#takeTurns(performance.now() - began);
     else this.#fullReads = 0;
     const large = this.#wantsLarge(length, buffer.length);
     if (result === true && large === buffer.length > SMALL_READ_BYTES) return undefined;
@@ -235,8 +238,9 @@ class DirectChannel<To extends Side> implements Channel<To> {
   }
 
   /** libuv reads a socket that keeps filling its buffer up to 32 times in a row; all others would wait for two megabytes. */
-  #takeTurns(): void {
-    if (++this.#fullReads < TURN_READS || this.#paused || this.#socket.destroyed) return;
+  #takeTurns(worked: number): void {
+    const over = ++this.#fullReads >= TURN_READS || worked >= TURN_MS;
+    if (!over || this.#paused || this.#socket.destroyed) return;
     this.#fullReads = 0;
     this.#handle.readStop();
     setImmediate(this.#takeNextTurn);
