@@ -9,9 +9,11 @@ const DIGEST = 32;
 /** Shorter texts need no buffer of their own. */
 const USUAL_TEXT = 1024;
 
-/** Values come again, in the next row or the next query: so many digests are kept. */
-const MAX_KEPT = 16_384;
-const MAX_KEPT_TEXT = 128;
+/** Values come again, in the next row or the next query: so many digests are kept, each in the slot that its bytes point to. */
+const SLOTS = 4_096;
+/** Longer ones are seldom asked for twice. */
+const MAX_KEPT_TEXT = 127;
+const SLOT_BYTES = 1 + MAX_KEPT_TEXT + DIGEST;
 
 /** RFC 2104 by two one-shot hashes: on short texts three times as fast as `createHmac`, and it is asked for every value. */
 export function keyedDigest(key: Uint8Array): KeyedDigest {
@@ -22,15 +24,14 @@ export function keyedDigest(key: Uint8Array): KeyedDigest {
     inner[at] = byte ^ 0x36;
     outer[at] = byte ^ 0x5c;
   }
-  const kept = new Map<string, string>();
+  const kept = new Kept();
   return (bytes) => {
     if (bytes.length > MAX_KEPT_TEXT) return digest(bytes);
-    const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("latin1");
-    const known = kept.get(text);
+    const slot = slotOf(bytes);
+    const known = kept.get(slot, bytes);
     if (known !== undefined) return known;
-    if (kept.size >= MAX_KEPT) kept.clear();
     const made = digest(bytes);
-    kept.set(text, made);
+    kept.set(slot, bytes, made);
     return made;
   };
 
@@ -42,6 +43,38 @@ export function keyedDigest(key: Uint8Array): KeyedDigest {
     outer.write(hash("sha256", whole.subarray(0, BLOCK + bytes.length), "binary"), BLOCK, "latin1");
     return hash("sha256", outer, "hex");
   }
+}
+
+/**
+ * Texts and their digests, one a slot, in one piece of memory: a column of a million different values then costs the
+ * collector nothing, as strings that are kept for a while and then dropped would.
+ */
+class Kept {
+  /** A slot: the text's length, one more, so that 0 is an empty slot; the text; the digest. */
+  #slots: Buffer | undefined;
+
+  get(slot: number, bytes: Uint8Array): string | undefined {
+    const slots = this.#slots;
+    const at = slot * SLOT_BYTES;
+    if (slots === undefined || slots[at] !== bytes.length + 1) return undefined;
+    for (let i = 0; i < bytes.length; i++) if (slots[at + 1 + i] !== bytes[i]) return undefined;
+    return slots.toString("hex", at + SLOT_BYTES - DIGEST, at + SLOT_BYTES);
+  }
+
+  set(slot: number, bytes: Uint8Array, digest: string): void {
+    const slots = (this.#slots ??= Buffer.alloc(SLOTS * SLOT_BYTES));
+    const at = slot * SLOT_BYTES;
+    slots[at] = bytes.length + 1;
+    for (let i = 0; i < bytes.length; i++) slots[at + 1 + i] = bytes[i] as number;
+    slots.write(digest, at + SLOT_BYTES - DIGEST, "hex");
+  }
+}
+
+/** FNV-1a, its high bits folded in. */
+function slotOf(bytes: Uint8Array): number {
+  let hashed = 0x811c9dc5;
+  for (let i = 0; i < bytes.length; i++) hashed = Math.imul(hashed ^ (bytes[i] as number), 0x01000193);
+  return (hashed ^ (hashed >>> 15)) & (SLOTS - 1);
 }
 
 /** As many pseudo-random bytes as are asked for, the same for the same value: the digest, then digests of it and a counter. */

@@ -30,7 +30,8 @@ const FORMAT_MAX = 256;
 export function maskText(style: MaskStyle, text: Buffer, digest: KeyedDigest): Buffer {
   const masked = styled(style, text, digest);
   // Of a short one the same letters may be drawn by chance: that tells nothing.
-  return text.length > MASK.length && masked.includes(text) ? MASK : masked;
+  const mayTell = text.length > MASK.length && text.length <= masked.length;
+  return mayTell && masked.includes(text) ? MASK : masked;
 }
 
 function styled(style: MaskStyle, text: Buffer, digest: KeyedDigest): Buffer {
@@ -71,14 +72,34 @@ function partial(text: Buffer): Buffer {
  * of its kind. The same text becomes the same.
  */
 function formatPreserving(text: Buffer, digest: KeyedDigest): Buffer {
-  if (text.length > FORMAT_MAX || !isUtf8(text)) return MASK;
+  if (text.length > FORMAT_MAX) return MASK;
+  const address = asciiAddress(text);
+  if (address !== undefined) return fakeAddress(address, digest);
+  if (!isUtf8(text)) return MASK;
   const string = text.toString();
-  if (/^[^\s@]+@[^\s@]+$/.test(string))
-    return Buffer.from(digest(Buffer.from(string.toLowerCase())).slice(0, MAIL_DIGITS) + MAIL_DOMAIN, "latin1");
+  if (/^[^\s@]+@[^\s@]+$/.test(string)) return fakeAddress(Buffer.from(string.toLowerCase()), digest);
   const digits = cardDigits(string);
   if (digits !== undefined) return Buffer.from(fakeCard(string, digits, digest), "latin1");
   const next = digestStream(digest, text);
   return Buffer.from(string.replaceAll(/[\p{L}\p{N}\p{M}]/gu, (character) => another(character, next())));
+}
+
+function fakeAddress(lower: Uint8Array, digest: KeyedDigest): Buffer {
+  return Buffer.from(digest(lower).slice(0, MAIL_DIGITS) + MAIL_DOMAIN, "latin1");
+}
+
+const lowered = Buffer.alloc(FORMAT_MAX);
+
+/** An address of visible ASCII in small letters, as nearly all are, valid until the next call; undefined for anything else. */
+function asciiAddress(text: Buffer): Uint8Array | undefined {
+  let at = -1;
+  for (let i = 0; i < text.length; i++) {
+    const byte = text[i] as number;
+    if (byte <= 0x20 || byte >= 0x7f || (byte === 0x40 && at >= 0)) return undefined;
+    if (byte === 0x40) at = i;
+    lowered[i] = byte >= 0x41 && byte <= 0x5a ? byte | 0x20 : byte;
+  }
+  return at > 0 && at < text.length - 1 ? lowered.subarray(0, text.length) : undefined;
 }
 
 /** The digits of a text that is a card's number, spaced, dashed or plain; else undefined. */

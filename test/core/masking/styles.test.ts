@@ -81,13 +81,23 @@ describe("a hash", () => {
     (bytes) => {
       const key = Buffer.alloc(bytes, "key");
       const digest = keyedDigest(key);
-      for (const length of [0, 1, 55, 56, 128, 129, 1023, 1024, 1025, 5000, 3]) {
+      for (const length of [0, 1, 55, 56, 126, 127, 128, 129, 1023, 1024, 1025, 5000, 3]) {
         const value = Buffer.alloc(length, "v");
         const right = createHmac("sha256", key).update(value).digest("hex");
         expect([digest(value), digest(value)]).toEqual([right, right]);
       }
     },
   );
+
+  test("is right however many other values were asked for in between", () => {
+    const digest = keyedDigest(KEY);
+    const right = (value: string) => createHmac("sha256", KEY).update(value).digest("hex");
+    const values = Array.from({ length: 10_000 }, (_, at) => `${at % 7}${"x".repeat(at % 120)}${at}`);
+    for (const pass of [1, 2]) {
+      const wrong = values.filter((value) => digest(Buffer.from(value)) !== right(value));
+      expect(wrong, `pass ${pass}`).toEqual([]);
+    }
+  });
 });
 
 describe("a format-preserving mask", () => {
@@ -108,7 +118,16 @@ describe("a format-preserving mask", () => {
   test("of an e-mail address is one to which no mail goes, the same in either case", () => {
     expect(mask("format-preserving", "Alice@Example.com")).toMatch(/^[0-9a-f]{16}@masked\.invalid$/);
     expect(mask("format-preserving", "Alice@Example.com")).toBe(mask("format-preserving", "alice@example.com"));
+    expect(mask("format-preserving", "ÅSA@exämple.com")).toMatch(/^[0-9a-f]{16}@masked\.invalid$/);
+    expect(mask("format-preserving", "ÅSA@exämple.com")).toBe(mask("format-preserving", "åsa@exämple.com"));
   });
+
+  test.each(["@example.com", "alice@", "a@b@c.d", "a lice@example.com", "alice@exam\tple.com", "@"])(
+    "of %j, which is no address, is none",
+    (value) => {
+      expect(mask("format-preserving", value)).not.toContain("masked.invalid");
+    },
+  );
 
   test.each(["+44 7700 900123", "Anna-Lena O'Hara", "DE89370400440532013000", "ÅSA Öberg ١٢٣"])(
     "of %s keeps its length, its letters' case and its punctuation",
