@@ -77,9 +77,12 @@ function looksLikeKey(bytes: Buffer, start: number, end: number, kinds: TokenKin
   return false;
 }
 
-/** In a run that is too short for anything else. */
+/** In a run that is too short for anything else: of each stretch as long as a key a byte is probed. */
 function holdsAccessKey(bytes: Buffer, start: number, end: number): boolean {
-  for (let at = start; at + MIN_RUN <= end; at++) if (bytes[at] === 0x41 && isAccessKey(bytes, at, end)) return true;
+  for (let probe = start + MIN_RUN - 1; probe < end; probe += MIN_RUN) {
+    const first = runStart(bytes, probe + 1, Math.max(start, probe + 1 - MIN_RUN), UPPER | DIGIT);
+    for (let at = first; at <= probe; at++) if (bytes[at] === 0x41 && isAccessKey(bytes, at, end)) return true;
+  }
   return false;
 }
 

@@ -68,6 +68,14 @@ describe("detectors", () => {
     );
   });
 
+  test("find an access key wherever it stands within a longer word", () => {
+    for (let before = 0; before < 24; before++)
+      for (let behind = 0; behind < 24; behind++) {
+        const word = `${"-".repeat(before)}AKIAIOSFODNN7EXAMPLE${"_".repeat(behind)}`;
+        expect(detected(full, word), word).toMatchObject({ counted: ["aws-key"] });
+      }
+  });
+
   test("count each rule once a value, however often it was found", () => {
     expect(detected(full, "a@example.com b@example.com 4242424242424242").counted.toSorted()).toEqual([
       "card",
