@@ -77,12 +77,10 @@ function looksLikeKey(bytes: Buffer, start: number, end: number, kinds: TokenKin
   return false;
 }
 
-/** In a run that is too short for anything else: of each stretch as long as a key a byte is probed. */
+/** In a run that is too short for anything else, and for two keys: its byte at a key's length is one of any key's in it. */
 function holdsAccessKey(bytes: Buffer, start: number, end: number): boolean {
-  for (let probe = start + MIN_RUN - 1; probe < end; probe += MIN_RUN) {
-    const first = runStart(bytes, probe + 1, Math.max(start, probe + 1 - MIN_RUN), UPPER | DIGIT);
-    for (let at = first; at <= probe; at++) if (bytes[at] === 0x41 && isAccessKey(bytes, at, end)) return true;
-  }
+  const first = runStart(bytes, start + MIN_RUN, start, UPPER | DIGIT);
+  for (let at = first; at < start + MIN_RUN; at++) if (isAccessKey(bytes, at, end)) return true;
   return false;
 }
 
