@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { Instant } from "../core/brand.ts";
-import type { ConnectionConfig, Connections } from "../core/config/connections.ts";
+import type { ConnectionConfig, ConnectionOf, Connections } from "../core/config/connections.ts";
 import { asSallyportError, SallyportError } from "../core/errors.ts";
 import { hashPass, judgePass, parsePass, redactPasses, unknownPass } from "../core/identity/pass.ts";
 import type { Masking } from "../core/masking/masking.ts";
@@ -17,11 +17,11 @@ import type { SessionRecorder } from "./recorder/session-recorder.ts";
 import { unlessAborted } from "./within.ts";
 
 /** What a client said before anything was decided. The user name is not in it: it decides nothing. */
-export interface Login {
-  readonly protocol: Protocol;
+export interface Login<P extends Protocol = Protocol> {
+  readonly protocol: P;
   readonly connection: string;
-  /** Where the client names another database than the connection's own. */
-  readonly database: string | undefined;
+  /** Where the client of a database names another one than the connection's own. */
+  readonly database?: string | undefined;
   readonly pass: string;
   readonly settings: ReadonlyMap<string, string>;
   /** `address:port`, from the socket. */
@@ -39,15 +39,20 @@ export interface SessionDeps extends ConsentDeps {
   readonly live: LiveSessions;
 }
 
-interface Identified {
-  readonly login: Login;
+interface Identified<P extends Protocol> {
+  readonly login: Login<P>;
   readonly pass: Pass;
 }
-interface Authorised extends Identified {
-  readonly connection: ConnectionConfig;
-  readonly database: string;
+interface Authorised<P extends Protocol> extends Identified<P> {
+  readonly connection: ConnectionOf<P>;
+  readonly database: P extends "postgres" ? string : undefined;
 }
-interface Recorded extends Authorised {
+/** One of whichever protocol. */
+interface AnyAuthorised extends Identified<Protocol> {
+  readonly connection: ConnectionConfig;
+  readonly database: string | undefined;
+}
+interface Recorded<P extends Protocol> extends Authorised<P> {
   readonly recorder: SessionRecorder;
   readonly masking: SessionMasking | undefined;
 }
@@ -58,15 +63,21 @@ export interface SessionMasking {
   /** The policy that lets the client see everything, if there is one. */
   readonly unmaskedBy: string | undefined;
 }
-export interface OpenSession<Target> extends Recorded {
+export interface OpenSession<P extends Protocol, Target> extends Recorded<P> {
   readonly target: Target;
 }
 
 /** The protocol's own part of the last step: reach the target and log in there. */
-export type ConnectTarget<Target> = (
-  session: Recorded,
-  credentials: { readonly user: string; readonly password: string | undefined },
+export type ConnectTarget<P extends Protocol, Target> = (
+  session: Recorded<P>,
+  credentials: TargetCredentials,
 ) => Promise<Target>;
+
+/** What the gateway logs in with. `secret` is a password or a private key, as the connection says; some have none. */
+export interface TargetCredentials {
+  readonly user: string;
+  readonly secret: string | undefined;
+}
 
 /**
  * The way into a session, the same for every protocol: identify, authorise, admit, record, connect. Each step needs what the one
@@ -74,24 +85,25 @@ export type ConnectTarget<Target> = (
  * @param doorway what the client is told while it waits for consent; its signal's reason is what this rejects with once it is
  *                aborted; a recording that was opened is closed then
  */
-export async function openSession<Target>(
+export async function openSession<P extends Protocol, Target>(
   deps: SessionDeps,
-  login: Login,
-  connect: ConnectTarget<Target>,
+  login: Login<P>,
+  connect: ConnectTarget<P, Target>,
   doorway: Doorway,
-): Promise<OpenSession<Target>> {
+): Promise<OpenSession<P, Target>> {
   const { signal } = doorway;
-  const identified = await unlessAborted(signal, identify(deps, login));
-  const authorised = authorise(deps, identified);
+  const pass = await unlessAborted(signal, identify(deps, login));
+  const authorised = authorise(deps, { login, pass });
   const admitted = await unlessAborted(signal, admit(deps, admittanceOf(authorised, deps.clock()), doorway));
   // Whoever waited may have lost the pass meanwhile; revocations so long ago are not looked for among live sessions.
   if (admitted.length > 0) await unlessAborted(signal, identify(deps, login));
   const recorded = await openRecording(deps, authorised, signal);
   try {
     for (const event of admitted) await recorded.recorder.event(event);
-    const { user, password } = recorded.connection.credentials;
-    const secret = password && (await unlessAborted(signal, deps.secrets.get(password.secret)));
-    return { ...recorded, target: await connect(recorded, { user, password: secret }) };
+    const { credentials } = recorded.connection;
+    const named = "key" in credentials ? credentials.key : credentials.password;
+    const secret = named && (await unlessAborted(signal, deps.secrets.get(named.secret)));
+    return { ...recorded, target: await connect(recorded, { user: credentials.user, secret }) };
   } catch (thrown) {
     const error = asSallyportError(thrown, "internal", "the session could not be opened");
     deps.recorder.seal(recorded.recorder, "refused", redactPasses(error.message));
@@ -100,48 +112,65 @@ export async function openSession<Target>(
 }
 
 /** Pass → principal. What is wrong with a pass is said only to whoever holds it. */
-async function identify({ passes, clock }: SessionDeps, login: Login): Promise<Identified> {
+export async function identify<P extends Protocol>(
+  { passes, clock }: Pick<SessionDeps, "passes" | "clock">,
+  login: Pick<Login<P>, "pass" | "connection">,
+): Promise<Pass> {
   const text = parsePass(login.pass);
   const pass = text && (await passes.find(hashPass(text)));
   const fault = judgePass(pass, login.connection, clock());
   if (fault !== undefined || pass === undefined) throw fault ?? unknownPass();
-  return { login, pass };
+  return pass;
 }
 
 /** Who may connect: members of one of the connection's groups. A connection that is not there is told from one that is closed. */
-function authorise({ connections }: SessionDeps, identified: Identified): Authorised {
+function authorise<P extends Protocol>({ connections }: SessionDeps, identified: Identified<P>): Authorised<P> {
   const { login, pass } = identified;
   const connection = connections().get(login.connection);
   if (connection === undefined || connection.protocol !== login.protocol)
     throw new SallyportError("connection-unknown", `there is no connection "${printable(login.connection)}"`, {
-      hint: "Give a connection's name as the database; `sallyport connections` lists yours.",
+      hint: UNKNOWN_HINT[login.protocol],
     });
   if (!connection.access.some((group) => pass.principal.groups.includes(group)))
     throw new SallyportError("access-denied", `${pass.principal.name} may not connect to "${connection.name}"`, {
       hint: `It is open to members of ${connection.access.join(", ") || "no group"}.`,
     });
-  const database = login.database ?? connection.target.database;
-  if (database !== connection.target.database && !connection.target.otherDatabases)
-    throw new SallyportError("access-denied", `the connection "${connection.name}" opens its own database only`);
-  return { ...identified, connection, database };
+  const database = connection.protocol === "postgres" ? databaseOf(connection, login) : undefined;
+  return { ...identified, connection, database } as Authorised<P>;
+}
+
+const UNKNOWN_HINT: Record<Protocol, string> = {
+  postgres: "Give a connection's name as the database; `sallyport connections` lists yours.",
+  ssh: "Give a connection's name as the user: ssh NAME@gateway; `sallyport connections` lists yours.",
+};
+
+function databaseOf({ name, target }: ConnectionOf<"postgres">, login: Login): string {
+  const database = login.database ?? target.database;
+  if (database !== target.database && !target.otherDatabases)
+    throw new SallyportError("access-denied", `the connection "${name}" opens its own database only`);
+  return database;
 }
 
 /** A recording that opens when nobody waits for it any more is closed again. */
-async function openRecording(deps: SessionDeps, authorised: Authorised, signal: AbortSignal): Promise<Recorded> {
+async function openRecording<P extends Protocol>(
+  deps: SessionDeps,
+  authorised: Authorised<P>,
+  signal: AbortSignal,
+): Promise<Recorded<P>> {
   const opening = record(deps, authorised);
   try {
     return await unlessAborted(signal, opening);
   } catch (thrown) {
     const { message } = asSallyportError(thrown, "internal", "the session could not be opened");
-    const tooLate = ({ recorder }: Recorded): void => deps.recorder.seal(recorder, "refused", redactPasses(message));
+    const tooLate = ({ recorder }: Recorded<P>): void => deps.recorder.seal(recorder, "refused", redactPasses(message));
     void opening.then(tooLate, () => {}); // where it failed, the recorder has closed it itself
     throw thrown;
   }
 }
 
-async function record(deps: SessionDeps, authorised: Authorised): Promise<Recorded> {
+async function record<P extends Protocol>(deps: SessionDeps, authorised: Authorised<P>): Promise<Recorded<P>> {
   const { recorder, clock } = deps;
-  const { login, pass, connection, database } = authorised;
+  const { login, pass, connection } = authorised;
   const { principal } = pass;
   const startedAt = clock();
   const masking = maskingOf(deps, authorised, startedAt);
@@ -154,7 +183,7 @@ async function record(deps: SessionDeps, authorised: Authorised): Promise<Record
     principal: { id: principal.id, name: principal.name, groups: [...principal.groups] },
     pass: pass.id,
     connection: connection.name,
-    target: { ...targetOf(connection), database: redactPasses(database), user: connection.credentials.user },
+    target: targetOf(authorised),
     client: login.client,
     settings: Object.fromEntries(settings),
     durability: connection.durability,
@@ -167,7 +196,7 @@ async function record(deps: SessionDeps, authorised: Authorised): Promise<Record
 
 function maskingOf(
   { masking, policies }: SessionDeps,
-  authorised: Authorised,
+  authorised: AnyAuthorised,
   now: Instant,
 ): SessionMasking | undefined {
   const rules = masking?.(authorised.connection);
@@ -176,15 +205,16 @@ function maskingOf(
   return { rules, unmaskedBy };
 }
 
-function admittanceOf(authorised: Authorised, now: Instant): Admittance {
+function admittanceOf(authorised: AnyAuthorised, now: Instant): Admittance {
   const { login, connection, database, pass } = authorised;
-  const { name, environment } = connection;
+  const { name, environment, credentials } = connection;
   const asker = { session: undefined, requester: pass.principal, connection: name, environment, client: login.client };
-  const shown = `connect to ${name}, database ${redactPasses(database)}, as ${connection.credentials.user}`;
+  const where = database === undefined ? name : `${name}, database ${redactPasses(database)}`;
+  const shown = `connect to ${where}, as ${credentials.user}`;
   return { ask: askOf(authorised, now), asker, shown };
 }
 
-function askOf({ connection: { name, environment }, pass }: Authorised, now: Instant): Ask {
+function askOf({ connection: { name, environment }, pass }: AnyAuthorised, now: Instant): Ask {
   return { principal: pass.principal, connection: { name, environment }, now };
 }
 
@@ -203,8 +233,10 @@ function recordedSetting(name: string, value: string): string {
   return redactPasses(value).replace(SETS_SECRET, "$1[redacted]");
 }
 
-function targetOf({ target }: ConnectionConfig): { host: string; port: number } {
-  return { host: target.host, port: target.port };
+function targetOf({ connection, database }: AnyAuthorised): SessionOpenedEvent["target"] {
+  const { target, credentials } = connection;
+  const where = { host: target.host, port: target.port, user: credentials.user };
+  return database === undefined ? where : { ...where, database: redactPasses(database) };
 }
 
 /** UUID version 7 (RFC 9562 §5.7): 48 bits of milliseconds, 74 random bits. */

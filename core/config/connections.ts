@@ -15,10 +15,18 @@ const targetTls = z.strictObject({
   serverName: z.string().optional(),
 });
 
-const postgresConnection = z.strictObject({
-  protocol: z.literal("postgres"),
+/** What every connection has, whatever it speaks. */
+const common = {
   description: z.string().max(200).default(""),
   environment: z.string().max(64).default("default"),
+  /** Groups whose members may connect. Nobody else may: an empty list opens it to no one. */
+  access: z.array(z.string().min(1).max(256)).max(256),
+  durability: z.enum(["intent", "strict"]).default("intent"),
+};
+
+const postgresConnection = z.strictObject({
+  ...common,
+  protocol: z.literal("postgres"),
   target: z.strictObject({
     host: z.string().min(1).max(255),
     port: z.number().int().min(1).max(65_535).default(5432),
@@ -28,9 +36,28 @@ const postgresConnection = z.strictObject({
     tls: targetTls.prefault({}),
   }),
   credentials: z.strictObject({ user: z.string().min(1).max(63), password: secretRef.optional() }),
-  /** Groups whose members may connect. Nobody else may: an empty list opens it to no one. */
-  access: z.array(z.string().min(1).max(256)).max(256),
-  durability: z.enum(["intent", "strict"]).default("intent"),
+});
+
+/** A line of a target's `/etc/ssh/ssh_host_*_key.pub` (sshd(8), AUTHORIZED_KEYS FILE FORMAT): type, base64, and maybe a comment. */
+const publicKeyLine = z
+  .string()
+  .max(8_192)
+  .regex(/^[a-z0-9@.-]+ [A-Za-z0-9+/]+={0,2}(?: .*)?$/, "a public key as in ssh_host_ed25519_key.pub: type and base64");
+
+const sshConnection = z.strictObject({
+  ...common,
+  protocol: z.literal("ssh"),
+  target: z.strictObject({
+    host: z.string().min(1).max(255),
+    port: z.number().int().min(1).max(65_535).default(22),
+    /** The keys that the target may show. There is no trust on first use. */
+    hostKeys: z.array(publicKeyLine).min(1).max(16),
+  }),
+  credentials: z.union([
+    z.strictObject({ user: z.string().min(1).max(64), password: secretRef }),
+    /** A private key in OpenSSH's or PEM format, without a passphrase. */
+    z.strictObject({ user: z.string().min(1).max(64), key: secretRef }),
+  ]),
 });
 
 /** A connection's name stands in `dbname` before a slash, and in host names later: no slash, no dot, no space. */
@@ -38,9 +65,14 @@ const connectionName = z
   .string()
   .regex(/^[a-z0-9][a-z0-9_-]{0,62}$/, "lower-case letters, digits, - and _; at most 63");
 
-const connectionsFile = z.strictObject({ connections: z.record(connectionName, postgresConnection) });
+const anyConnection = z.discriminatedUnion("protocol", [postgresConnection, sshConnection]);
+const connectionsFile = z.strictObject({ connections: z.record(connectionName, anyConnection) });
 
-export type ConnectionConfig = z.infer<typeof postgresConnection> & { readonly name: string };
+export type PostgresConnection = z.infer<typeof postgresConnection> & { readonly name: string };
+export type SshConnection = z.infer<typeof sshConnection> & { readonly name: string };
+export type ConnectionConfig = PostgresConnection | SshConnection;
+/** The connections of one protocol. */
+export type ConnectionOf<P extends ConnectionConfig["protocol"]> = Extract<ConnectionConfig, { protocol: P }>;
 export type Connections = ReadonlyMap<string, ConnectionConfig>;
 
 /** The connections of a parsed `connections.yaml`. Throws `configuration-invalid` naming every fault and its place. */

@@ -46,11 +46,12 @@ const statement = z.object({
 const sessionOpened = z.object({
   type: z.literal("session-opened"),
   session: z.string(),
-  protocol: z.enum(["postgres"]),
+  protocol: z.enum(["postgres", "ssh"]),
   principal: z.object({ id: z.string(), name: z.string(), groups: z.array(z.string()) }),
   pass: z.string(),
   connection: z.string(),
-  target: z.object({ host: z.string(), port: z.number(), database: z.string(), user: z.string() }),
+  /** `database` where the target is one. */
+  target: z.object({ host: z.string(), port: z.number(), database: z.string().optional(), user: z.string() }),
   client: z.string(),
   /** Start-up parameters, field by field; whatever looks like a pass is replaced. */
   settings: z.record(z.string(), z.string()),

@@ -1,4 +1,4 @@
-import type { ConnectionConfig } from "../../core/config/connections.ts";
+import type { PostgresConnection } from "../../core/config/connections.ts";
 import type { CancelTarget } from "../../core/ports/cancel-keys.ts";
 import { openTarget } from "./target.ts";
 
@@ -6,7 +6,7 @@ const CANCEL_CODE = 80877102;
 
 /** Passes a CancelRequest (§54.2.8) on to a target, encrypted if the connection is. The target answers by closing. */
 export async function cancelAtTarget(
-  connection: ConnectionConfig,
+  connection: PostgresConnection,
   { processId, secret }: CancelTarget,
   signal: AbortSignal,
 ): Promise<void> {

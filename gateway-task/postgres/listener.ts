@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import net from "node:net";
 import type { SecureContext } from "node:tls";
 import { asSallyportError, SallyportError } from "../../core/errors.ts";
-import type { ConnectionConfig } from "../../core/config/connections.ts";
+import type { PostgresConnection } from "../../core/config/connections.ts";
 import type { CancelKeys, CancelTarget } from "../../core/ports/cancel-keys.ts";
 import type { CloseReason } from "../../core/ports/session-store.ts";
 import { overwritePasses, redactPasses } from "../../core/identity/pass.ts";
@@ -124,8 +124,8 @@ async function accept(
     }
     const pass = await askForPass(socket, packet, deadline.signal);
     const login = readLogin(packet, pass, client);
-    const target: ConnectTarget<Target> = (opened, credentials) =>
-      connect(opened, credentials, login.settings, isGuarded(deps), deps.openMasker, deadline.signal);
+    const target: ConnectTarget<"postgres", Target> = (opened, { user, secret }) =>
+      connect(opened, { user, password: secret }, login.settings, isGuarded(deps), deps.openMasker, deadline.signal);
     let authenticated = false;
     const told: Doorway["told"] = (hold, waiting) => {
       clearTimeout(timer);
@@ -157,7 +157,7 @@ function letGo(socket: net.Socket, lastWord?: Buffer): void {
 }
 
 /** `dbname` is the connection's name, or `connection/database`; libpq gives the user's name where there is none. */
-function readLogin(startup: StartupMessage, pass: string, client: string): Login {
+function readLogin(startup: StartupMessage, pass: string, client: string): Login<"postgres"> {
   const { user, database, replication, ...settings } = Object.fromEntries(startup.parameters);
   if (replication !== undefined && !/^(?:false|off|no|0)$/i.test(replication))
     throw new SallyportError("feature-not-supported", "replication connections do not pass through the gateway", {
@@ -175,7 +175,7 @@ function readLogin(startup: StartupMessage, pass: string, client: string): Login
 }
 
 async function connect(
-  { connection, database, masking }: Pick<OpenSession<Target>, "connection" | "database" | "masking">,
+  { connection, database, masking }: Pick<OpenSession<"postgres", Target>, "connection" | "database" | "masking">,
   credentials: { user: string; password: string | undefined },
   settings: ReadonlyMap<string, string>,
   guarded: boolean,
@@ -198,7 +198,7 @@ async function connect(
 
 /** Gives the client its greeting, with a cancel key of ours, and lets the session live. */
 async function relay(
-  { login, recorder, pass, connection, target }: OpenSession<Target>,
+  { login, recorder, pass, connection, target }: OpenSession<"postgres", Target>,
   socket: net.Socket,
   { minor, authenticated }: { readonly minor: number; readonly authenticated: boolean },
   deps: PostgresListenerDeps,
@@ -277,7 +277,7 @@ function tellMasked(
 
 /** What a session that we ended still runs there is cancelled: PostgreSQL sees a closed connection only when it next writes. */
 async function stopAtTarget(
-  connection: ConnectionConfig,
+  connection: PostgresConnection,
   key: CancelTarget,
   deps: PostgresListenerDeps,
 ): Promise<void> {
@@ -297,7 +297,7 @@ async function cancel(
 ): Promise<void> {
   const target = await deps.cancelKeys.find(processId, secret);
   const connection = target && deps.connections().get(target.connection);
-  if (target === undefined || connection === undefined) {
+  if (target === undefined || connection?.protocol !== "postgres") {
     deps.logger.warn({ client }, "a cancel request bears no key that is known");
     return;
   }

@@ -1,6 +1,6 @@
 import net from "node:net";
 import tls from "node:tls";
-import type { ConnectionConfig } from "../../core/config/connections.ts";
+import type { PostgresConnection } from "../../core/config/connections.ts";
 import { asSallyportError, SallyportError } from "../../core/errors.ts";
 import { readExactly } from "../read-exactly.ts";
 import { endPointBinding } from "./scram.ts";
@@ -23,7 +23,7 @@ export interface TargetSocket {
  * Opens a connection to a target, encrypted and verified as the configuration says.
  * Rejects with `target-unreachable` or `target-untrusted`.
  */
-export async function openTarget(target: ConnectionConfig["target"], signal: AbortSignal): Promise<TargetSocket> {
+export async function openTarget(target: PostgresConnection["target"], signal: AbortSignal): Promise<TargetSocket> {
   const deadline = AbortSignal.any([signal, AbortSignal.timeout(CONNECT_TIMEOUT_MS)]);
   const where = `${target.host}:${target.port}`;
   const options = {
@@ -59,7 +59,7 @@ function unreachable(where: string, cause: unknown): SallyportError {
 /** SSLRequest (§54.2.10), then TLS with the chain and the name verified. */
 async function secured(
   plain: net.Socket,
-  target: ConnectionConfig["target"],
+  target: PostgresConnection["target"],
   signal: AbortSignal,
 ): Promise<tls.TLSSocket> {
   const where = `${target.host}:${target.port}`;

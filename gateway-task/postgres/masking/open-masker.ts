@@ -1,4 +1,4 @@
-import type { ConnectionConfig } from "../../../core/config/connections.ts";
+import type { PostgresConnection } from "../../../core/config/connections.ts";
 import type { SessionMasking } from "../../session.ts";
 import { openTarget } from "../target.ts";
 import { logInToTarget, type TargetCredentials } from "../target-login.ts";
@@ -11,7 +11,7 @@ const READ_TIMEOUT_MS = 15_000;
 
 /** Whose results are to be masked. */
 interface MaskedSession {
-  readonly connection: ConnectionConfig;
+  readonly connection: PostgresConnection;
   readonly database: string;
   readonly credentials: TargetCredentials;
   readonly masking: SessionMasking | undefined;
@@ -35,7 +35,7 @@ export function newMaskers(): OpenMasker {
 
 /** Over a connection of our own, so that the session's is never in a state that its client did not put it in. */
 async function askCatalog(
-  connection: ConnectionConfig,
+  connection: PostgresConnection,
   database: string,
   credentials: TargetCredentials,
 ): Promise<CatalogRows> {
