@@ -92,7 +92,7 @@ export const tokenRefusalView = z.object({ error: z.string(), error_description:
 const named = z.object({ id: z.string(), name: z.string() });
 export const approvalView = z.object({
   id: z.string(),
-  kind: z.enum(["statement", "connect"]),
+  kind: z.enum(["statement", "connect", "command"]),
   status: z.string(),
   requester: named,
   connection: z.string(),

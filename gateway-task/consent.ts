@@ -2,7 +2,7 @@ import type { Logger } from "pino";
 import type { Instant } from "../core/brand.ts";
 import { SallyportError } from "../core/errors.ts";
 import type { PrincipalId } from "../core/identity/principal.ts";
-import type { Verdict } from "../core/policy/verdict.ts";
+import type { Consent, Verdict } from "../core/policy/verdict.ts";
 import type { ApprovalDesk, ApprovalId, Decision, HeldRequest } from "../core/ports/approval-desk.ts";
 import type { Clock } from "../core/ports/clock.ts";
 import type { SessionEvent } from "../core/recording/events.ts";
@@ -147,4 +147,9 @@ export function heldEvent(asked: Asked, { id, expiresAt }: Waiting): SessionEven
     consents: [...consents],
     expiresAt,
   };
+}
+
+/** `2 of dba and 1 of security`. */
+export function consentsText(consents: readonly Consent[]): string {
+  return consents.map(({ group, count }) => `${count} of ${group}`).join(" and ");
 }

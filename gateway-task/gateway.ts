@@ -15,6 +15,7 @@ import { watchSessions } from "./live-sessions.ts";
 import { newFactsReader } from "./postgres/facts-reader.ts";
 import { newMaskers } from "./postgres/masking/open-masker.ts";
 import { listenForPostgres, type PostgresListenerDeps } from "./postgres/listener.ts";
+import { listenForSsh, type SshListenerDeps } from "./ssh/listener.ts";
 import { startRecorder } from "./recorder/recorder.ts";
 import type { EvidenceStores } from "./recorder/closing.ts";
 
@@ -37,10 +38,13 @@ export interface GatewayDeps extends EvidenceStores {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly postgres: Pick<PostgresListenerDeps, "listen" | "tls" | "plaintextOnLoopback">;
+  /** Not given: nothing listens for SSH. */
+  readonly ssh?: Pick<SshListenerDeps, "listen" | "hostKey" | "signIn"> | undefined;
 }
 
 export interface Gateway {
   readonly postgresPort: number;
+  readonly sshPort: number | undefined;
   readonly liveSessions: number;
   /** Resolves when nothing can be recorded any more: nobody is let in from then on, and only a new process mends it. */
   readonly failed: Promise<SallyportError>;
@@ -58,20 +62,26 @@ export async function startGateway(deps: GatewayDeps): Promise<Gateway> {
   const facts = newFactsReader(statementFacts);
   const guard = { facts, held: newHeldLimits() };
   const openMasker = newMaskers();
-  const listening = listenForPostgres({ ...deps, ...deps.postgres, ...guard, recorder, live, openMasker });
-  const listener = await listening.catch(async (error: unknown) => {
+  const listeners: { readonly port: number; close(): void }[] = [];
+  try {
+    listeners.push(await listenForPostgres({ ...deps, ...deps.postgres, ...guard, recorder, live, openMasker }));
+    if (deps.ssh) listeners.push(await listenForSsh({ ...deps, ...deps.ssh, ...guard, recorder, live }));
+  } catch (error) {
+    for (const listener of listeners) listener.close();
     live.close();
     await recorder.close(SESSIONS_END_MS);
     throw error;
-  });
+  }
+  const [postgres, ssh] = listeners;
   return {
-    postgresPort: listener.port,
+    postgresPort: postgres?.port ?? 0,
+    sshPort: ssh?.port,
     failed,
     get liveSessions() {
       return live.size;
     },
     async close(withinMs) {
-      listener.close();
+      for (const listener of listeners) listener.close();
       live.endAll("shutting-down", new SallyportError("shutting-down", "the gateway is being shut down"));
       live.close();
       const started = performance.now();

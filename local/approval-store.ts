@@ -161,7 +161,7 @@ const branded = <T extends string>() => z.string().transform((text) => text as T
 const person = z.object({ id: branded<PrincipalId>(), name: z.string() });
 const body = z.object({
   id: branded<ApprovalId>(),
-  kind: z.enum(["statement", "connect"]),
+  kind: z.enum(["statement", "connect", "command"]),
   session: branded<SessionId>().optional(),
   requester: person.extend({ kind: z.enum(["user", "service"]), groups: z.array(z.string()) }),
   connection: z.string(),

@@ -8,7 +8,8 @@ export type ApprovalId = Branded<string, "ApprovalId">;
 
 /** What somebody asks for, exactly as it is held (invariant 5). */
 export interface HeldRequest {
-  readonly kind: "statement" | "connect";
+  /** `command`: anything that is asked over SSH. */
+  readonly kind: "statement" | "connect" | "command";
   readonly session: SessionId | undefined;
   readonly requester: Principal;
   readonly connection: string;

@@ -76,7 +76,7 @@ const cancelRequested = z.object({ type: z.literal("cancel-requested"), from: z.
 /** What policy said of something that it did not simply allow. It stands before what it is about. */
 const verdict = z.object({
   type: z.literal("verdict"),
-  about: z.enum(["statement", "connect"]),
+  about: z.enum(["statement", "connect", "command"]),
   kind: z.enum(["block", "hold"]),
   /** Ids of those that decided, of the set that `policyVersion` names. */
   policies: z.array(z.string()),

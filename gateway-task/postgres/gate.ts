@@ -3,7 +3,7 @@ import type { Clock } from "../../core/ports/clock.ts";
 import { type FactsReader, type TextFacts, UNREADABLE } from "./facts-reader.ts";
 import { MESSAGE_HEADER_BYTES } from "./messages.ts";
 import { changesHowTextIsRead } from "./readable-text.ts";
-import { blocked, digestOf, type Ruling } from "./ruling.ts";
+import { blocked, digestOf, type Ruling } from "../ruling.ts";
 import { shownParameters, shownText } from "./shown.ts";
 import { type NamedText, protocolName, type Progress, sqlName, StatementNames } from "./statement-names.ts";
 

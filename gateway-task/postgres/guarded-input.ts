@@ -7,7 +7,7 @@ import { FRONTEND } from "./messages.ts";
 import { redactMessage } from "./redact.ts";
 import { type Refusal, Refusals } from "./refusal.ts";
 import { noticeOfHold, refusalOfBlock, refusalOfDecision, refusalOfError } from "./refusal-texts.ts";
-import type { Hold, Ruling } from "./ruling.ts";
+import type { Hold, Ruling } from "../ruling.ts";
 
 /** What a client may send behind a message that waits: enough to notice that it is gone; more of it has to wait, too. */
 const MAX_BACKLOG = 64 << 10;

@@ -1,9 +1,8 @@
 import { asSallyportError, ERRORS } from "../../core/errors.ts";
-import type { Consent } from "../../core/policy/verdict.ts";
 import type { Decision } from "../../core/ports/approval-desk.ts";
-import type { Waiting } from "../consent.ts";
+import { consentsText, type Waiting } from "../consent.ts";
 import { noticeResponse, type Refusal } from "./refusal.ts";
-import type { Block, Hold } from "./ruling.ts";
+import type { Block, Hold } from "../ruling.ts";
 
 /** The one place that turns what was decided into PostgreSQL's terms. */
 
@@ -45,11 +44,6 @@ export function refusalOfDecision(
 export function refusalOfError(thrown: unknown): Refusal {
   const { code, message, hint } = asSallyportError(thrown, "internal", "the gateway failed");
   return { sqlstate: ERRORS[code].sqlstate, message, ...(hint === undefined ? {} : { hint }) };
-}
-
-/** `2 of dba and 1 of security`. */
-function consentsText(consents: readonly Consent[]): string {
-  return consents.map(({ group, count }) => `${count} of ${group}`).join(" and ");
 }
 
 /** What a client is told at once when a statement of its is held. */

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { createSecureContext } from "node:tls";
 import { pino } from "pino";
+import ssh2 from "ssh2";
 import { approvalDesk } from "../../core/approval/desk.ts";
 import { parseConnections } from "../../core/config/connections.ts";
 import { parseMasking } from "../../core/masking/config.ts";
@@ -20,11 +21,14 @@ import type { SessionEvent, StatementEvent } from "../../core/recording/events.t
 import { readEvents } from "../../core/recording/reader.ts";
 import { verifySession } from "../../core/recording/verify.ts";
 import { startGateway, type Gateway, type GatewayDeps } from "../../gateway-task/gateway.ts";
+import type { SshSignIn } from "../../gateway-task/ssh/log-in.ts";
 import { openLocalState, type LocalState } from "../../local/state.ts";
 import { testAuthority } from "./certificates.ts";
 
 /** The connection that a test gateway has. */
 export const TEST_CONNECTION = "shop";
+/** And its name by SSH, where it has one. */
+export const TEST_SSH_CONNECTION = "web";
 const CLOSED_WITHIN_MS = 20_000;
 
 export interface TestTarget {
@@ -36,6 +40,16 @@ export interface TestTarget {
   readonly otherDatabases?: boolean;
   /** None: plain text. */
   readonly tls?: { readonly ca?: string; readonly serverName?: string };
+}
+
+export interface TestSshTarget {
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  /** Public keys, as lines. */
+  readonly hostKeys: readonly string[];
+  /** The private key that the gateway logs in with. */
+  readonly key: string;
 }
 
 export interface TestGatewayOptions {
@@ -52,6 +66,8 @@ export interface TestGatewayOptions {
   readonly approvals?: ApprovalDesk;
   /** `masking.yaml`, parsed: nothing is masked by default. */
   readonly masking?: unknown;
+  /** A connection `web`, by SSH, and a port for it. */
+  readonly ssh?: TestSshTarget;
   /** Another gateway, whose stores this one shares, as two tasks do. Close this one first. */
   readonly beside?: TestGateway;
 }
@@ -67,6 +83,8 @@ export interface PassOptions {
 export interface TestGateway {
   readonly host: "127.0.0.1";
   readonly port: number;
+  /** Where it listens for SSH, and the public key that it shows. */
+  readonly ssh: { readonly port: number; readonly hostKey: string } | undefined;
   readonly caFile: string;
   readonly state: LocalState;
   readonly gateway: Gateway;
@@ -102,6 +120,7 @@ export async function startTestGateway(options: TestGatewayOptions): Promise<Tes
   const authority = await testAuthority(await mkdtemp(join(directory, "tls-")));
   const logs: string[] = [];
   const { password } = options.target;
+  const hostKey = ssh2.utils.generateKeyPairSync("ed25519");
   const desk = approvalDesk({
     store: state.approvalStore,
     clock: Date.now,
@@ -111,7 +130,7 @@ export async function startTestGateway(options: TestGatewayOptions): Promise<Tes
   });
   const gateway = await startGateway({
     ...state,
-    secrets: { get: async () => password ?? "" },
+    secrets: { get: async (name) => (name === SSH_KEY ? options.ssh?.key : password) ?? "" },
     task: `test-${randomBytes(6).toString("hex")}`,
     connections: () => connectionsOf(options),
     policies: options.policies ?? (() => UNGUARDED),
@@ -124,10 +143,12 @@ export async function startTestGateway(options: TestGatewayOptions): Promise<Tes
       tls: options.tls === false ? undefined : createSecureContext(await authority.issue("127.0.0.1", "localhost")),
       plaintextOnLoopback: options.plaintextOnLoopback ?? false,
     },
+    ssh: options.ssh && { listen: { host: "127.0.0.1", port: 0 }, hostKey: hostKey.private, signIn: NO_SIGN_IN },
   });
   return {
     host: "127.0.0.1",
     port: gateway.postgresPort,
+    ssh: gateway.sshPort === undefined ? undefined : { port: gateway.sshPort, hostKey: hostKey.public },
     caFile: authority.caFile,
     state,
     gateway,
@@ -146,7 +167,16 @@ export async function startTestGateway(options: TestGatewayOptions): Promise<Tes
   };
 }
 
-function connectionsOf({ target, access = ["engineers"], durability = "intent" }: TestGatewayOptions) {
+const SSH_KEY = "ssh-key";
+
+/** Passes alone let people in, where a test asks for nothing else. */
+const NO_SIGN_IN: SshSignIn = {
+  device: () => Promise.reject(new Error("there is no sign-in by browser in this test")),
+  knows: async () => false,
+  passOfKey: () => Promise.reject(new Error("there are no keys in this test")),
+};
+
+function connectionsOf({ target, ssh, access = ["engineers"], durability = "intent" }: TestGatewayOptions) {
   const { host, port, database = "postgres", otherDatabases = false, user, password, tls } = target;
   const shop = {
     protocol: "postgres",
@@ -155,7 +185,14 @@ function connectionsOf({ target, access = ["engineers"], durability = "intent" }
     access,
     durability,
   };
-  return parseConnections({ connections: { [TEST_CONNECTION]: shop } });
+  const web = ssh && {
+    protocol: "ssh",
+    target: { host: ssh.host, port: ssh.port, hostKeys: ssh.hostKeys },
+    credentials: { user: ssh.user, key: { secret: SSH_KEY } },
+    access,
+    durability,
+  };
+  return parseConnections({ connections: { [TEST_CONNECTION]: shop, ...(web && { [TEST_SSH_CONNECTION]: web }) } });
 }
 
 function maskingOf({ masking }: TestGatewayOptions): GatewayDeps["masking"] {

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
-import type { Digest } from "../../core/brand.ts";
-import type { Verdict } from "../../core/policy/verdict.ts";
+import type { Digest } from "../core/brand.ts";
+import type { Verdict } from "../core/policy/verdict.ts";
 
 type Kind<K extends Verdict["kind"]> = Extract<Verdict, { kind: K }>;
 

@@ -1,0 +1,69 @@
+import type { Ask, Policies, Verdict } from "../../core/policy/verdict.ts";
+import type { Clock } from "../../core/ports/clock.ts";
+import { digestOf, type Ruling } from "../ruling.ts";
+
+/** What a client asks that is not its own affair. */
+export type Asked =
+  | { readonly kind: "shell" | "agent" | "x11" }
+  | { readonly kind: "command"; readonly command: Buffer }
+  | { readonly kind: "subsystem"; readonly name: string }
+  /** A connection through the target. */
+  | { readonly kind: "forward"; readonly host: string; readonly port: number }
+  /** Connections that the target is to take for the client. */
+  | { readonly kind: "listen"; readonly host: string; readonly port: number };
+
+interface GateOptions {
+  readonly policies: () => Policies;
+  readonly who: Omit<Ask, "now">;
+  readonly clock: Clock;
+}
+
+/** Judges what one session's client asks. Pure but for the clock. */
+export class Gate {
+  readonly #options: GateOptions;
+
+  constructor(options: GateOptions) {
+    this.#options = options;
+  }
+
+  /** Of the policies that judge now. */
+  get version(): string {
+    return this.#options.policies().version;
+  }
+
+  judge(asked: Asked): Ruling {
+    const { who, clock } = this.#options;
+    const policies = this.#options.policies();
+    const verdict = verdictOf(policies, { ...who, now: clock() }, asked);
+    if (verdict.kind === "allow") return { kind: "pass" };
+    const { version: policyVersion } = policies;
+    if (verdict.kind === "block") return { ...verdict, policyVersion };
+    const shown = shownOf(asked);
+    const exact = asked.kind === "command" ? asked.command : shown;
+    return { ...verdict, policyVersion, shown, digest: digestOf(`ssh ${asked.kind}`, [exact]) };
+  }
+}
+
+function verdictOf(_policies: Policies, _ask: Ask, _asked: Asked): Verdict {
+  return { kind: "allow", policies: [] };
+}
+
+/** As approvers are shown it. */
+function shownOf(asked: Asked): string {
+  switch (asked.kind) {
+    case "command":
+      return asked.command.toString("utf8");
+    case "subsystem":
+      return `the subsystem ${asked.name}`;
+    case "forward":
+      return `a connection through the target to ${asked.host}:${asked.port}`;
+    case "listen":
+      return `connections that the target takes at ${asked.host}:${asked.port}`;
+    case "shell":
+      return "an interactive shell";
+    case "agent":
+      return "the use of the client's keys at the target (agent forwarding)";
+    case "x11":
+      return "the use of the client's display at the target (X11 forwarding)";
+  }
+}

@@ -1,0 +1,103 @@
+import type { Permit, Side } from "../recorder/permit.ts";
+import type { Leg } from "./leg.ts";
+import { FRAME_BYTES } from "./messages.ts";
+
+/** A message behind its length, as it is recorded, until it is sent: shared by all lanes, which copy what is in it at once. */
+let scratch = Buffer.allocUnsafeSlow(64 << 10);
+
+/** Records something; what it answers may go on. */
+type Recording<To extends Side> = () => Permit<To> | Promise<Permit<To>>;
+
+/** Records a message behind its length; `recorded` is what is stored of it. */
+type RecordMessage<To extends Side> = (bytes: Buffer, recorded: Buffer) => Permit<To> | Promise<Permit<To>>;
+
+/**
+ * One direction of a session: every message is recorded, and then sent, in order. Who produces too fast for the recorder or
+ * for the receiving peer is not read for as long.
+ */
+export class Lane<To extends Side> {
+  readonly #record: RecordMessage<To>;
+  readonly #to: Leg<To>;
+  readonly #from: Leg<Side>;
+  readonly #failed: (error: unknown) => void;
+  #queue: Recording<To>[] = [];
+  #busy = false;
+  #stalled = false;
+  #settled: Promise<void> = Promise.resolve();
+
+  constructor(record: RecordMessage<To>, to: Leg<To>, from: Leg<Side>, failed: (error: unknown) => void) {
+    this.#record = record;
+    this.#to = to;
+    this.#from = from;
+    this.#failed = failed;
+  }
+
+  /**
+   * @param message a message; its bytes can be used again as soon as this returns
+   * @param recorded what is recorded of it, of the same length, where that is something else
+   */
+  pass(message: Buffer, recorded: Buffer = message): void {
+    const framed = this.#busy ? framedCopy(message) : framedInScratch(message);
+    const kept = recorded === message ? framed : framedCopy(recorded);
+    if (this.#busy) return void this.#queue.push(() => this.#record(framed, kept));
+    const permit = this.#record(framed, kept);
+    if (!(permit instanceof Promise)) return this.#send(permit);
+    if (framed.buffer === scratch.buffer) scratch = Buffer.allocUnsafeSlow(scratch.length); // the permit has the old one
+    this.#wait(permit);
+  }
+
+  /** The same of what is recorded in another way. Nothing is sent for a permit of no bytes. */
+  by(recording: Recording<To>): void {
+    if (this.#busy) return void this.#queue.push(recording);
+    const permit = recording();
+    if (permit instanceof Promise) this.#wait(permit);
+    else this.#send(permit);
+  }
+
+  /** Resolves when all that was passed so far has been handed to the leg, or cannot be. */
+  settled(): Promise<void> {
+    return this.#settled;
+  }
+
+  #wait(permit: Promise<Permit<To>>): void {
+    this.#busy = true;
+    this.#from.pause();
+    this.#settled = this.#later(permit).then(
+      () => this.#from.resume(),
+      (error: unknown) => this.#failed(error),
+    );
+  }
+
+  async #later(permit: Promise<Permit<To>>): Promise<void> {
+    this.#send(await permit);
+    for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) this.#send(await next());
+    this.#busy = false;
+  }
+
+  #send(permit: Permit<To>): void {
+    if (permit.bytes.length > 0) this.#to.send(permit);
+    if (this.#stalled || !this.#to.isFull) return;
+    this.#stalled = true;
+    this.#from.pause();
+    void this.#to.drained().then(() => {
+      this.#stalled = false;
+      this.#from.resume();
+    });
+  }
+}
+
+/** A message behind its length, as it is recorded. */
+export function framedCopy(message: Buffer): Buffer {
+  const framed = Buffer.allocUnsafe(FRAME_BYTES + message.length);
+  framed.writeUInt32BE(message.length, 0);
+  framed.set(message, FRAME_BYTES);
+  return framed;
+}
+
+function framedInScratch(message: Buffer): Buffer {
+  const length = FRAME_BYTES + message.length;
+  if (length > scratch.length) return framedCopy(message);
+  scratch.writeUInt32BE(message.length, 0);
+  scratch.set(message, FRAME_BYTES);
+  return scratch.subarray(0, length);
+}

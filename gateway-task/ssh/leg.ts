@@ -1,0 +1,234 @@
+import type net from "node:net";
+import ssh2, { type Client, type Connection } from "ssh2";
+import { sendPacket } from "ssh2/lib/protocol/utils.js";
+import type { Permit, Side } from "../recorder/permit.ts";
+import { FIRST_CONNECTION_MESSAGE, FRAME_BYTES, message } from "./messages.ts";
+
+/**
+ * The one file that touches what ssh2 does not document (ADR 0011). The library exchanges keys and authenticates; once that
+ * is done, messages of the connection protocol (RFC 4254) go past its channels and streams, which lose data.
+ */
+interface Internals {
+  readonly _sock: net.Socket;
+  readonly _protocol: Protocol;
+}
+
+interface Protocol {
+  /** Of a client's: USERAUTH_SUCCESS has been read. */
+  readonly _authenticated: boolean;
+  _onPayload: (payload: Buffer) => unknown;
+  readonly _onPacket: () => void;
+  /** Set while keys are exchanged: what is sent then waits in a queue. */
+  readonly _kexinit: Buffer | undefined;
+  readonly _packetRW: { readonly write: PacketWriter };
+  /** Undefined once the protocol cannot be used any more. */
+  readonly _destruct: unknown;
+  rekey(): void;
+}
+
+interface PacketWriter {
+  readonly allocStart: number;
+  readonly allocStartKEX: number;
+  alloc(bytes: number, force?: boolean): Buffer;
+  finalize(packet: Buffer, force?: boolean): Buffer;
+}
+
+// The library would send keepalives of its own, and their replies would reach the other side.
+(ssh2.Server as unknown as { KEEPALIVE_CLIENT_INTERVAL: number }).KEEPALIVE_CLIENT_INTERVAL = 0;
+
+/** Unwritten bytes above which whoever produces them has to wait. */
+const HIGH_WATER_MARK = 1 << 20;
+/** RFC 4253 §9: new keys after a gigabyte, or an hour. */
+const REKEY_BYTES = 2 ** 30;
+const REKEY_MS = 3_600_000;
+/** Messages that a target sends between its log-in and the session's start: its host keys, at most a few. */
+const MAX_EARLY = 64;
+/** For a peer to read our last word. */
+const LINGER_MS = 2_000;
+
+const DISCONNECT = 1;
+const USERAUTH_BANNER = 53;
+/** RFC 4253 §11.1 SSH_DISCONNECT_BY_APPLICATION. */
+const BY_APPLICATION = 11;
+
+export interface LegEvents {
+  /** One message of the connection protocol, valid during the call. */
+  message(payload: Buffer): void;
+  /** What `message` threw. */
+  failed(error: unknown): void;
+  /** No more comes. Called once, perhaps at once. */
+  ended(): void;
+}
+
+/** The leg of a client of ours, which has begun to exchange keys with its target. */
+export function targetLeg(client: Client): Leg<"target"> {
+  const { _protocol } = client as unknown as Internals;
+  return new Leg<"target">(client, () => _protocol._authenticated);
+}
+
+/** The leg of a client that has connected to us. */
+export function clientLeg(connection: Connection): Leg<"client"> {
+  const state = connection as unknown as { readonly authenticated: boolean };
+  return new Leg<"client">(connection, () => state.authenticated);
+}
+
+/** The socket that a connection of our server's came by. */
+export function socketOf(connection: Connection): net.Socket {
+  return (connection as unknown as Internals)._sock;
+}
+
+/** Shows a client that has not signed in yet a text (RFC 4252 §5.4). */
+export function sendBanner(connection: Connection, text: string): void {
+  const { _protocol } = connection as unknown as Internals;
+  if (_protocol._destruct === undefined) return;
+  const { write } = _protocol._packetRW;
+  const payload = message(USERAUTH_BANNER, text, "");
+  const packet = write.alloc(payload.length);
+  packet.set(payload, write.allocStart);
+  sendPacket(_protocol, write.finalize(packet));
+}
+
+/** One side of a session: a client or a target whose log-in is done, seen as a stream of messages of the connection protocol. */
+export class Leg<To extends Side> {
+  readonly #socket: net.Socket;
+  readonly #protocol: Protocol;
+  #events: LegEvents | undefined;
+  #early: Buffer[] = [];
+  #pauses = 0;
+  #corked = false;
+  #bytes = 0;
+  #keysSince = performance.now();
+  #drained: (() => void)[] = [];
+  #over = false;
+  #saidSo = false;
+
+  /**
+   * @param connection a connection that has not exchanged keys yet
+   * @param authenticated whether its log-in is done: only from then on is a message of the connection protocol ours
+   */
+  constructor(connection: Client | Connection, authenticated: () => boolean) {
+    const { _sock, _protocol } = connection as unknown as Internals;
+    this.#socket = _sock;
+    this.#protocol = _protocol;
+    const theirs = _protocol._onPayload;
+    _protocol._onPayload = (payload) => {
+      if (payload[0] === DISCONNECT) this.#saidSo = true;
+      if ((payload[0] ?? 0) < FIRST_CONNECTION_MESSAGE || !authenticated()) return theirs(payload);
+      _protocol._onPacket();
+      return this.#receive(payload);
+    };
+    const wake = (): void => this.#wake();
+    connection.on("handshake", () => setImmediate(wake)); // when it has sent what waited for the keys
+    _sock.on("drain", wake);
+    _sock.once("close", () => this.#end());
+    _sock.setNoDelay(true);
+  }
+
+  /** Starts to hand over messages, those first that have come already. */
+  start(events: LegEvents): void {
+    this.#events = events;
+    for (const payload of this.#early.splice(0)) this.#receive(payload);
+    if (this.#over) events.ended();
+  }
+
+  /** Sends a message; its bytes, which begin with its length as they stand in the recording, can be used again afterwards. */
+  send({ bytes }: Permit<To>): void {
+    const protocol = this.#protocol;
+    if (protocol._destruct === undefined || !this.#socket.writable) return;
+    const { write } = protocol._packetRW;
+    const packet = write.alloc(bytes.length - FRAME_BYTES);
+    packet.set(bytes.subarray(FRAME_BYTES), write.allocStart);
+    this.#cork();
+    sendPacket(protocol, write.finalize(packet));
+    this.#count(bytes.length);
+  }
+
+  /** Whether its peer has said that it goes (RFC 4253 §11.1). */
+  get saidSo(): boolean {
+    return this.#saidSo;
+  }
+
+  /** Whether its peer does not keep up. */
+  get isFull(): boolean {
+    return this.#socket.writableLength > HIGH_WATER_MARK || this.#protocol._kexinit !== undefined;
+  }
+
+  /** Resolves when it keeps up again, or is gone. */
+  drained(): Promise<void> {
+    if (this.#over || !this.isFull) return Promise.resolve();
+    return new Promise((done) => this.#drained.push(done));
+  }
+
+  /** Reads nothing more until as many calls of `resume`. A few messages that are read already still come. */
+  pause(): void {
+    if (this.#pauses++ === 0) this.#socket.pause();
+  }
+
+  resume(): void {
+    if (--this.#pauses === 0) this.#socket.resume();
+  }
+
+  /** Says why (RFC 4253 §11.1) and closes. */
+  end(lastWord?: string): void {
+    const socket = this.#socket;
+    if (socket.destroyed) return;
+    if (lastWord !== undefined && this.#protocol._destruct !== undefined) this.#disconnect(lastWord);
+    socket.end();
+    setTimeout(() => socket.destroy(), LINGER_MS).unref();
+  }
+
+  #receive(payload: Buffer): void {
+    if (this.#events === undefined) {
+      if (this.#early.length < MAX_EARLY) this.#early.push(Buffer.from(payload));
+      else this.#socket.destroy();
+      return;
+    }
+    this.#count(payload.length);
+    try {
+      this.#events.message(payload);
+    } catch (error) {
+      this.#events.failed(error);
+    }
+  }
+
+  /** All that is sent within one turn leaves in as few writes as possible. */
+  #cork(): void {
+    if (this.#corked) return;
+    this.#corked = true;
+    this.#socket.cork();
+    queueMicrotask(() => {
+      this.#corked = false;
+      this.#socket.uncork();
+    });
+  }
+
+  #count(bytes: number): void {
+    this.#bytes += bytes;
+    const now = performance.now();
+    if (this.#bytes < REKEY_BYTES && now - this.#keysSince < REKEY_MS) return;
+    if (this.#protocol._kexinit !== undefined) return;
+    this.#bytes = 0;
+    this.#keysSince = now;
+    this.#protocol.rekey();
+  }
+
+  #disconnect(why: string): void {
+    const { write } = this.#protocol._packetRW;
+    const payload = message(DISCONNECT, BY_APPLICATION, why, "");
+    const packet = write.alloc(payload.length, true);
+    packet.set(payload, write.allocStartKEX);
+    sendPacket(this.#protocol, write.finalize(packet, true), true);
+  }
+
+  #wake(): void {
+    if (!this.#over && this.isFull) return;
+    for (const done of this.#drained.splice(0)) done();
+  }
+
+  #end(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#wake();
+    this.#events?.ended();
+  }
+}

@@ -1,0 +1,182 @@
+import ssh2, { type AuthContext, type Connection, type KeyboardAuthContext, type PublicKeyAuthContext } from "ssh2";
+import { asSallyportError, SallyportError } from "../../core/errors.ts";
+import { redactPasses } from "../../core/identity/pass.ts";
+import { CONNECT_PATIENCE_MS, type Doorway } from "../admission.ts";
+import { consentsText } from "../consent.ts";
+import { openSession, type SessionDeps } from "../session.ts";
+import { clientLeg, type Leg, sendBanner } from "./leg.ts";
+import { openRelay } from "./session.ts";
+import { openTarget } from "./target.ts";
+
+/** Six tries, as OpenSSH's MaxAuthTries. */
+const MAX_TRIES = 6;
+/** From where keys are exchanged to where the session lives, without the time that a person takes. */
+const LOG_IN_TIMEOUT_MS = 60_000;
+/** Time enough to find a browser and sign in: as long as a device's request lives. */
+const SIGN_IN_TIMEOUT_MS = 10 * 60_000;
+
+const METHODS = ["publickey", "password", "keyboard-interactive"] as const;
+
+/** A sign-in in a browser that the person at the client has been asked for. */
+interface DeviceSignIn {
+  /** What the client prints: the link, and the code. */
+  readonly instruction: string;
+  /** Resolves to a pass when the person has confirmed. Rejects where they have not, or `signal` aborts. */
+  decided(signal: AbortSignal): Promise<string>;
+}
+
+/** How people show who they are, beside a pass. */
+export interface SshSignIn {
+  device(asked: { readonly address: string; readonly connection: string }): Promise<DeviceSignIn>;
+  /** Whether somebody has registered this key, by its blob (RFC 4253 §6.6). */
+  knows(key: Buffer): Promise<boolean>;
+  /** A pass for the person who has registered this key, whose signature has been verified. */
+  passOfKey(key: Buffer, connection: string): Promise<string>;
+}
+
+export interface LogInDeps extends SessionDeps {
+  readonly signIn: SshSignIn;
+}
+
+/** The log-in of one client, up to where its session lives. What goes wrong is told to the client and logged. */
+export class LogIn {
+  readonly #connection: Connection;
+  readonly #client: string;
+  readonly #arrived: () => void;
+  readonly #deps: LogInDeps;
+  readonly #leg: Leg<"client">;
+  readonly #deadline = new AbortController();
+  #timer: NodeJS.Timeout;
+  #tries = 0;
+  #over = false;
+
+  /**
+   * @param client `address:port`
+   * @param arrived called when it has signed in: from then on it is no longer counted among those that have not
+   */
+  constructor(connection: Connection, client: string, arrived: () => void, deps: LogInDeps) {
+    this.#connection = connection;
+    this.#client = client;
+    this.#arrived = arrived;
+    this.#deps = deps;
+    this.#leg = clientLeg(connection);
+    this.#timer = this.#within(LOG_IN_TIMEOUT_MS);
+    connection.on("error", () => {}); // the close that follows says it
+    connection.once("close", () => {
+      clearTimeout(this.#timer);
+      this.#deadline.abort(new SallyportError("protocol-violation", "the client went away"));
+    });
+    connection.on("authentication", (context) => void this.#authenticate(context));
+  }
+
+  #within(ms: number): NodeJS.Timeout {
+    const late = new SallyportError("handshake-timeout", "the log-in took too long");
+    return setTimeout(() => {
+      this.#deadline.abort(late);
+      this.#leg.end(late.message);
+    }, ms);
+  }
+
+  #extend(ms: number): void {
+    clearTimeout(this.#timer);
+    if (!this.#deadline.signal.aborted) this.#timer = this.#within(ms);
+  }
+
+  /** Never throws. */
+  async #authenticate(context: AuthContext): Promise<void> {
+    try {
+      const pass = await this.#passOf(context);
+      if (pass === undefined || this.#over) return;
+      await this.#open(context.username, pass);
+      this.#over = true;
+      clearTimeout(this.#timer);
+      this.#arrived();
+      context.accept();
+    } catch (thrown) {
+      const error = asSallyportError(thrown, "internal", "the gateway failed");
+      const { client, code, reason } = { client: this.#client, code: error.code, reason: redactPasses(error.message) };
+      this.#deps.logger.warn({ client, code, reason }, "an SSH log-in was refused");
+      if (code === "internal") this.#deps.logger.error({ err: thrown }, "an SSH log-in failed for a reason of ours");
+      if (code.startsWith("pass-")) this.#reject(context);
+      else this.#refuse(error);
+    }
+  }
+
+  /** The pass that the client has shown or earned; undefined where this method came to nothing, and the client was told. */
+  async #passOf(context: AuthContext): Promise<string | undefined> {
+    switch (context.method) {
+      case "password":
+        return context.password;
+      case "keyboard-interactive":
+        return this.#byBrowser(context);
+      case "publickey":
+        return this.#byKey(context);
+      default: {
+        context.reject([...METHODS]);
+        return undefined;
+      }
+    }
+  }
+
+  /** Keyboard-interactive without a prompt (RFC 4256 §3.2): the client prints the instruction, and waits. */
+  async #byBrowser(context: KeyboardAuthContext): Promise<string> {
+    const { signal } = this.#deadline;
+    const address = this.#client.slice(0, this.#client.lastIndexOf(":"));
+    const device = await this.#deps.signIn.device({ address, connection: context.username });
+    this.#extend(SIGN_IN_TIMEOUT_MS);
+    const gaveUp = new AbortController();
+    context.once("abort", () => gaveUp.abort(new SallyportError("sign-in-failed", "the client tried something else")));
+    context.prompt([], "Sallyport", device.instruction, () => {});
+    const pass = await device.decided(AbortSignal.any([signal, gaveUp.signal]));
+    this.#extend(LOG_IN_TIMEOUT_MS);
+    return pass;
+  }
+
+  async #byKey(context: PublicKeyAuthContext): Promise<string | undefined> {
+    const { key, signature, blob, hashAlgo } = context;
+    const known = await this.#deps.signIn.knows(key.data);
+    if (known && signature === undefined) {
+      context.accept(); // only says that this key would do (RFC 4252 §7)
+      return undefined;
+    }
+    const parsed = known ? ssh2.utils.parseKey(key.data) : undefined;
+    const verified =
+      parsed !== undefined &&
+      !(parsed instanceof Error) &&
+      signature !== undefined &&
+      blob !== undefined &&
+      parsed.verify(blob, signature, hashAlgo) === true;
+    if (verified) return this.#deps.signIn.passOfKey(key.data, context.username);
+    this.#reject(context);
+    return undefined;
+  }
+
+  /** Everything that can be refused is refused before the client is told that it is in. */
+  async #open(connection: string, pass: string): Promise<void> {
+    const { signal } = this.#deadline;
+    const told: Doorway["told"] = ({ reason, consents }, { link }) => {
+      this.#extend(CONNECT_PATIENCE_MS + LOG_IN_TIMEOUT_MS);
+      const asked = `Asked of ${consentsText(consents)}. They decide at ${link}`;
+      sendBanner(this.#connection, `sallyport: held for consent: ${reason}. ${asked}\n`);
+    };
+    const login = { protocol: "ssh", connection, pass, settings: new Map<string, string>(), client: this.#client } as const;
+    const session = await openSession(
+      this.#deps,
+      login,
+      ({ connection: named }, credentials) => openTarget(named, credentials, signal),
+      { told, signal },
+    );
+    openRelay(session, this.#leg, this.#deps);
+  }
+
+  /** Counts: who guesses is sent away. */
+  #reject(context: AuthContext): void {
+    if (++this.#tries >= MAX_TRIES) this.#leg.end("too many log-ins failed");
+    else context.reject([...METHODS]);
+  }
+
+  #refuse({ message, hint }: SallyportError): void {
+    this.#over = true;
+    this.#leg.end(hint === undefined ? message : `${message}. ${hint}`);
+  }
+}

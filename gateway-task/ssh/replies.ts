@@ -1,0 +1,45 @@
+/** Sends an answer of ours. */
+type Answer = () => void;
+
+/**
+ * Answers come in the order of what was asked, globally and in each channel (RFC 4254 §4, §5.4): one of ours has to wait for
+ * those that the other side still owes.
+ */
+export class Replies {
+  #owed: ("theirs" | Answer)[] = [];
+
+  /** A request that wants an answer was passed on. */
+  passedOn(): void {
+    this.#owed.push("theirs");
+  }
+
+  /** We answer one ourselves, as soon as it is its turn. */
+  ours(answer: Answer): void {
+    this.#owed.push(answer);
+    this.#flush();
+  }
+
+  /** Whether the other side owes the next answer. */
+  get areOwed(): boolean {
+    return this.#owed[0] === "theirs";
+  }
+
+  /** An answer of the other side's has been passed on. */
+  answered(): void {
+    this.#owed.shift();
+    this.#flush();
+  }
+
+  /** The other side will answer nothing more. */
+  abandon(): void {
+    this.#owed = this.#owed.filter((owed) => owed !== "theirs");
+    this.#flush();
+  }
+
+  #flush(): void {
+    for (let next = this.#owed[0]; next !== undefined && next !== "theirs"; next = this.#owed[0]) {
+      this.#owed.shift();
+      next();
+    }
+  }
+}

@@ -1,0 +1,49 @@
+import { SallyportError } from "../../core/errors.ts";
+import type { Connections } from "../../core/config/connections.ts";
+import type { CloseReason } from "../../core/ports/session-store.ts";
+import type { LiveSession } from "../live-sessions.ts";
+import type { OpenSession, SessionDeps } from "../session.ts";
+import { Gate } from "./gate.ts";
+import type { Leg } from "./leg.ts";
+import { Relay } from "./relay.ts";
+
+/** Lets a session live whose target is logged in: its client is about to be told that it is in. */
+export function openRelay(
+  { login, recorder, pass, connection, target }: OpenSession<"ssh", Leg<"target">>,
+  client: Leg<"client">,
+  deps: SessionDeps,
+): void {
+  const { name, environment } = connection;
+  const { principal: requester } = pass;
+  const session = recorder.session;
+  const asker = { session, requester, connection: name, environment, client: login.client };
+  const who = { principal: requester, connection: { name, environment } };
+  const gate = new Gate({ policies: deps.policies, who, clock: deps.clock });
+  const refusesForward = (to: { host: string; port: number }): string | undefined => refusal(deps.connections(), to);
+  const live: LiveSession = {
+    id: session,
+    pass: pass.id,
+    end: (reason, error) => relay.end(reason, error),
+    cancel: () => false,
+    record: (event) => relay.record(event),
+  };
+  const ended = (reason: CloseReason, error: SallyportError | undefined): void => {
+    deps.live.remove(live);
+    deps.recorder.seal(recorder, reason, error?.message);
+    const about = { client: login.client, session, reason, code: error?.code };
+    deps.logger[error ? "warn" : "info"](about, "a session has ended");
+  };
+  const relay = new Relay(recorder, client, target, { ...deps, gate, asker, refusesForward }, ended);
+  deps.live.add(live);
+  relay.start();
+}
+
+/** What leads to a target that the gateway knows goes through the gateway, where it is judged and recorded for what it is. */
+function refusal(connections: Connections, { host, port }: { host: string; port: number }): string | undefined {
+  for (const { name, protocol, target } of connections.values()) {
+    if (target.host !== host || target.port !== port) continue;
+    const way = protocol === "ssh" ? `ssh ${name}@… to the gateway` : `the connection ${name} of the gateway, by psql`;
+    return `this forward leads to ${name}: use ${way}`;
+  }
+  return undefined;
+}

@@ -1,0 +1,4 @@
+declare module "ssh2/lib/protocol/utils.js" {
+  /** Encrypts and writes a packet; during a key exchange it waits in the protocol's own queue, unless `bypass` is given. */
+  export function sendPacket(protocol: object, packet: Buffer, bypass?: boolean): boolean;
+}
