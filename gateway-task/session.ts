@@ -199,6 +199,8 @@ function maskingOf(
   authorised: AnyAuthorised,
   now: Instant,
 ): SessionMasking | undefined {
+  // What passes by SSH is not masked yet: its recording must not say that it is.
+  if (authorised.connection.protocol !== "postgres") return undefined;
   const rules = masking?.(authorised.connection);
   if (rules === undefined || (!rules.hasColumnRules && !rules.hasDetectors)) return undefined;
   const unmaskedBy = policies().exempts(askOf(authorised, now), "masking");

@@ -1,5 +1,7 @@
 import type { Side } from "../recorder/permit.ts";
+import type { EchoWatch } from "./echo-watch.ts";
 import { Replies } from "./replies.ts";
+import type { SftpChannel } from "./sftp-channel.ts";
 
 /** Messages of a channel that wait for a decision. */
 export interface Backlog {
@@ -13,8 +15,10 @@ export interface Channel {
   readonly openedBy: Side;
   client: number;
   target: number;
-  /** A terminal was asked for. */
-  terminal: boolean;
+  /** Where a terminal was asked for: whether it shows what is typed. */
+  echo: EchoWatch | undefined;
+  /** Where it carries the file transfer protocol. */
+  sftp: SftpChannel | undefined;
   /** Answers to requests of the client's. */
   readonly replies: Replies;
   /** Bytes of ours that the client's window was spent on: the target does not know of them. */
@@ -50,7 +54,8 @@ export class Channels {
       openedBy,
       client: -1,
       target: -1,
-      terminal: false,
+      echo: undefined,
+      sftp: undefined,
       replies: new Replies(),
       debt: 0,
       backlog: undefined,

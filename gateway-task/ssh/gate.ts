@@ -1,12 +1,15 @@
 import type { Ask, Policies, Verdict } from "../../core/policy/verdict.ts";
 import type { Clock } from "../../core/ports/clock.ts";
 import { digestOf, type Ruling } from "../ruling.ts";
+import type { FileAccess } from "./sftp-gate.ts";
 
 /** What a client asks that is not its own affair. */
 export type Asked =
   | { readonly kind: "shell" | "agent" | "x11" }
   | { readonly kind: "command"; readonly command: Buffer }
   | { readonly kind: "subsystem"; readonly name: string }
+  /** What one request of the file transfer protocol does. */
+  | { readonly kind: "files"; readonly accesses: readonly FileAccess[]; readonly request: Buffer }
   /** A connection through the target. */
   | { readonly kind: "forward"; readonly host: string; readonly port: number }
   /** Connections that the target is to take for the client. */
@@ -39,7 +42,7 @@ export class Gate {
     const { version: policyVersion } = policies;
     if (verdict.kind === "block") return { ...verdict, policyVersion };
     const shown = shownOf(asked);
-    const exact = asked.kind === "command" ? asked.command : shown;
+    const exact = asked.kind === "command" ? asked.command : asked.kind === "files" ? asked.request : shown;
     return { ...verdict, policyVersion, shown, digest: digestOf(`ssh ${asked.kind}`, [exact]) };
   }
 }
@@ -55,6 +58,8 @@ function shownOf(asked: Asked): string {
       return asked.command.toString("utf8");
     case "subsystem":
       return `the subsystem ${asked.name}`;
+    case "files":
+      return asked.accesses.map(({ operation, path }) => `${operation} ${path}`).join("\n");
     case "forward":
       return `a connection through the target to ${asked.host}:${asked.port}`;
     case "listen":

@@ -24,6 +24,17 @@ export const OPEN_FAILURE = { prohibited: 1, connectFailed: 2, unknownType: 3, r
 /** In the recording a message stands behind its length. */
 export const FRAME_BYTES = 4;
 
+/** Where the data of a CHANNEL_DATA begin. */
+export const DATA_AT = 9;
+
+/** The largest packet that the library takes is a little longer; OpenSSH never asks for more. */
+const MAX_PACKET_SIZE = 32 << 10;
+
+/** Of a CHANNEL_OPEN or its confirmation: the maximum packet size that stands at `at` (RFC 4254 §5.1), made one that we can pass. */
+export function clampPacketSize(bytes: Buffer, at: number): void {
+  if (bytes.readUInt32BE(at) > MAX_PACKET_SIZE) bytes.writeUInt32BE(MAX_PACKET_SIZE, at);
+}
+
 /** Reads the fields of a message one after the other. Throws RangeError where the message is too short. */
 export class MessageFields {
   readonly #bytes: Buffer;

@@ -1,3 +1,6 @@
+import { SallyportError } from "../../core/errors.ts";
+import type { Side } from "../recorder/permit.ts";
+
 /** Sends an answer of ours. */
 type Answer = () => void;
 
@@ -42,4 +45,11 @@ export class Replies {
       next();
     }
   }
+}
+
+/** Passes an answer on, and behind it those of ours that waited for it. Throws `protocol-violation` where none is owed. */
+export function answerOf(side: Side, replies: Replies, pass: () => void): void {
+  if (!replies.areOwed) throw new SallyportError("protocol-violation", `the ${side} answered what nobody asked`);
+  pass();
+  replies.answered();
 }

@@ -35,8 +35,8 @@ describe("a command through the gateway", () => {
   ];
   for (const [name, args, input] of commands)
     it(`${name}, as directly`, async () => {
-      const through = await stage.run("ssh", args, { input });
-      const directly = await stage.runDirectly("ssh", args, { input });
+      const through = await stage.run("ssh", args, { input: input ?? "" });
+      const directly = await stage.runDirectly("ssh", args, { input: input ?? "" });
       expect(through.status).toBe(directly.status);
       expect(through.stdout.toString("latin1")).toBe(directly.stdout.toString("latin1"));
       expect(through.stderr).toBe(directly.stderr);

@@ -1,0 +1,233 @@
+import { SallyportError } from "../../core/errors.ts";
+import type { Side } from "../recorder/permit.ts";
+import type { Channel, Channels } from "./channels.ts";
+import { EchoWatch } from "./echo-watch.ts";
+import type { Asked } from "./gate.ts";
+import { clampPacketSize, DATA_AT, MESSAGE, message, MessageFields } from "./messages.ts";
+import type { Passage } from "./passage.ts";
+import { notice, type Refusal, refusedCommand } from "./refusal.ts";
+import { answerOf } from "./replies.ts";
+import { SftpChannel } from "./sftp-channel.ts";
+
+/** What waits behind a decision in one channel: the window that OpenSSH's server gives, and a little. */
+const MAX_BACKLOG = 4 << 20;
+const CTRL_C = 3;
+
+/** Requests of a channel that are passed on unjudged: they set the stage for what is judged, or follow it. */
+const HARMLESS_REQUESTS: ReadonlySet<string> = new Set([
+  "pty-req",
+  "env",
+  "window-change",
+  "xon-xoff",
+  "signal",
+  "break",
+  "eow@openssh.com",
+  "keepalive@openssh.com",
+]);
+
+/** The messages of a session's channels (RFC 4254 §5, §6), in both directions. */
+export class ChannelTraffic {
+  readonly #passage: Passage;
+  readonly #channels: Channels;
+
+  constructor(passage: Passage, channels: Channels) {
+    this.#passage = passage;
+    this.#channels = channels;
+  }
+
+  /** Takes a message; its bytes can be used again afterwards. */
+  take(bytes: Buffer, from: Side): void {
+    const type = bytes[0] as number;
+    if (type < MESSAGE.channelOpen || type > MESSAGE.channelFailure)
+      throw new SallyportError("protocol-violation", `the ${from} sent a message that is unknown here (${type})`);
+    const channel = this.#channels.named(from === "client" ? "target" : "client", bytes.readUInt32BE(1));
+    if (channel === undefined) return; // both have closed it
+    if (from === "target") this.#targetSays(channel, type, bytes);
+    else if (channel.refused) this.#swallow(channel, type, "client");
+    else if (channel.backlog !== undefined) this.#keep(channel, bytes);
+    else this.#clientSays(channel, type, bytes);
+  }
+
+  #clientSays(channel: Channel, type: number, bytes: Buffer): void {
+    switch (type) {
+      case MESSAGE.channelWindowAdjust:
+        return this.#adjust(channel, bytes);
+      case MESSAGE.channelRequest:
+        return this.#request(channel, bytes);
+      case MESSAGE.channelData:
+        return this.#data(channel, bytes);
+    }
+    this.#note(channel, type, bytes, "client");
+    this.#passage.toTarget.pass(bytes);
+  }
+
+  #targetSays(channel: Channel, type: number, bytes: Buffer): void {
+    if (channel.refused && type === MESSAGE.channelClose) channel.replies.abandon();
+    if (channel.silenced) return this.#swallow(channel, type, "target");
+    this.#note(channel, type, bytes, "target");
+    const pass = (): void => this.#passage.toClient.pass(bytes);
+    if (type === MESSAGE.channelSuccess || type === MESSAGE.channelFailure)
+      return answerOf("target", channel.replies, pass);
+    pass();
+    if (type !== MESSAGE.channelData) return;
+    const data = bytes.subarray(DATA_AT);
+    channel.echo?.shown(data);
+    channel.sftp?.answered(data);
+  }
+
+  /** Takes note of what a message changes of a channel. */
+  #note(channel: Channel, type: number, bytes: Buffer, from: Side): void {
+    switch (type) {
+      case MESSAGE.channelOpenConfirmation:
+        clampPacketSize(bytes, 13);
+        if (this.#channels.confirm(channel, bytes.readUInt32BE(5))) return;
+        throw new SallyportError("protocol-violation", "a channel's number is in use");
+      case MESSAGE.channelOpenFailure:
+        this.#channels.closed(channel, "client");
+        this.#channels.closed(channel, "target");
+        return;
+      case MESSAGE.channelClose:
+        this.#channels.closed(channel, from);
+    }
+  }
+
+  /** The target must not send what the client's window no longer has room for, because of texts of ours. */
+  #adjust(channel: Channel, bytes: Buffer): void {
+    const granted = bytes.readUInt32BE(5);
+    const kept = Math.min(channel.debt, granted);
+    channel.debt -= kept;
+    if (kept === 0) this.#passage.toTarget.pass(bytes);
+    else if (kept < granted) this.#passage.say("target", MESSAGE.channelWindowAdjust, channel.target, granted - kept);
+  }
+
+  #data(channel: Channel, bytes: Buffer): void {
+    const { echo, sftp } = channel;
+    if (sftp !== undefined) return sftp.take(bytes);
+    if (echo === undefined) return this.#passage.toTarget.pass(bytes);
+    const data = bytes.subarray(DATA_AT);
+    const stored = echo.typed(data);
+    const recorded = stored === data ? bytes : Buffer.concat([bytes.subarray(0, DATA_AT), stored]);
+    this.#passage.toTarget.pass(bytes, recorded);
+  }
+
+  #request(channel: Channel, bytes: Buffer): void {
+    const fields = new MessageFields(bytes, DATA_AT - 4);
+    const name = fields.text();
+    const wantReply = fields.boolean();
+    const go = (request: Buffer): void => {
+      if (wantReply) channel.replies.passedOn();
+      this.#passage.toTarget.pass(request);
+    };
+    if (HARMLESS_REQUESTS.has(name)) {
+      if (name === "pty-req") channel.echo = new EchoWatch();
+      return go(bytes);
+    }
+    const request = Buffer.from(bytes);
+    const fail = (): void => {
+      this.#passage.withhold(request);
+      if (wantReply) channel.replies.ours(() => this.#passage.say("client", MESSAGE.channelFailure, channel.client));
+    };
+    const asked = askedBy(name, fields);
+    if (asked === undefined) return fail();
+    if (asked.kind === "agent" || asked.kind === "x11") {
+      const granted = (): void => {
+        this.#passage.expected.add(asked.kind === "agent" ? "auth-agent@openssh.com" : "x11");
+        go(request);
+      };
+      return this.#ask(channel, asked, granted, fail);
+    }
+    const granted = (): void => {
+      // Each thing that is done by it is judged by itself.
+      if (asked.kind === "subsystem" && asked.name === "sftp") channel.sftp = this.#sftp(channel);
+      go(request);
+    };
+    this.#ask(channel, asked, granted, (refusal) => this.#refuse(channel, request, wantReply, refusal));
+  }
+
+  #sftp(channel: Channel): SftpChannel {
+    const ask = (asked: Asked, go: () => void, refuse: (refusal: Refusal) => void): void =>
+      this.#ask(channel, asked, go, refuse);
+    return new SftpChannel(this.#passage, channel, ask);
+  }
+
+  /** Judges what was asked in a channel, which waits where that takes consent. */
+  #ask(channel: Channel, asked: Asked, go: () => void, refuse: (refusal: Refusal) => void): void {
+    this.#passage.decide({
+      asked,
+      go,
+      refuse,
+      tell: (text) => this.#tell(channel, text),
+      waits: (giveUp) => {
+        channel.backlog = { messages: [], bytes: 0 };
+        channel.giveUp = giveUp;
+      },
+      waited: () => this.#release(channel),
+    });
+  }
+
+  /** A message of a channel in which something waits. */
+  #keep(channel: Channel, bytes: Buffer): void {
+    const { backlog, echo } = channel;
+    if (backlog === undefined) return;
+    const type = bytes[0];
+    const interrupts = type === MESSAGE.channelData && echo !== undefined && bytes.includes(CTRL_C, DATA_AT);
+    if (interrupts || type === MESSAGE.channelClose) channel.giveUp?.();
+    backlog.messages.push(Buffer.from(bytes));
+    backlog.bytes += bytes.length;
+    if (backlog.bytes > MAX_BACKLOG)
+      throw new SallyportError("limit-exceeded", "the client sent too much behind something that is held");
+  }
+
+  /** Goes on with what waited, up to where something of it waits again. */
+  #release(channel: Channel): void {
+    const messages = channel.backlog?.messages ?? [];
+    channel.backlog = channel.giveUp = undefined;
+    channel.sftp?.resume();
+    for (let next = messages.shift(); next !== undefined; next = messages.shift()) {
+      const type = next[0] as number;
+      if (channel.backlog !== undefined) this.#keep(channel, next);
+      else if (channel.refused) this.#swallow(channel, type, "client");
+      else this.#clientSays(channel, type, next);
+    }
+  }
+
+  /** In place of a command: why not, on the client's standard error, and the status of what could not be run. */
+  #refuse(channel: Channel, request: Buffer, wantReply: boolean, refusal: Refusal): void {
+    this.#passage.withhold(request, message(MESSAGE.channelClose, channel.target));
+    channel.refused = true;
+    channel.replies.ours(() => {
+      const at = { wantReply, terminal: channel.echo !== undefined };
+      for (const answer of refusedCommand(channel.client, at, refusal)) this.#passage.toClient.pass(answer);
+      this.#channels.silence(channel);
+    });
+  }
+
+  /** What is said of a channel that was refused goes nowhere; it is forgotten when both sides have closed it. */
+  #swallow(channel: Channel, type: number, from: Side): void {
+    if (type === MESSAGE.channelClose) this.#channels.closed(channel, from);
+  }
+
+  #tell(channel: Channel, text: string): void {
+    const told = notice(channel.client, channel.echo !== undefined, text);
+    channel.debt += told.bytes;
+    this.#passage.toClient.pass(told.message);
+  }
+}
+
+/** What a request of a session's channel asks that is to be judged; undefined for one that the gateway does not know. */
+function askedBy(name: string, fields: MessageFields): Asked | undefined {
+  switch (name) {
+    case "shell":
+      return { kind: "shell" };
+    case "exec":
+      return { kind: "command", command: Buffer.from(fields.bytes()) };
+    case "subsystem":
+      return { kind: "subsystem", name: fields.text() };
+    case "auth-agent-req@openssh.com":
+      return { kind: "agent" };
+    case "x11-req":
+      return { kind: "x11" };
+    default:
+      return undefined;
+  }
+}

@@ -1,0 +1,82 @@
+import type { Side } from "../recorder/permit.ts";
+import type { SessionRecorder } from "../recorder/session-recorder.ts";
+import { Decider, type DeciderDeps } from "./decider.ts";
+import type { Asked } from "./gate.ts";
+import { framedCopy, Lane } from "./lane.ts";
+import type { Leg } from "./leg.ts";
+import { message } from "./messages.ts";
+import type { Refusal } from "./refusal.ts";
+
+const NOTHING = Buffer.alloc(0);
+
+/** Something that a client asks and policy decides on, and what is done in either case. */
+export interface Question {
+  readonly asked: Asked;
+  /** Takes what the person is told while it waits. */
+  readonly tell: (text: string) => void;
+  readonly go: () => void;
+  readonly refuse: (refusal: Refusal) => void;
+  /** It has to wait; calling `giveUp` refuses it. */
+  readonly waits: (giveUp: () => void) => void;
+  /** It has waited, and one of the two has been done. */
+  readonly waited: () => void;
+}
+
+/** Both directions of a session: what is passed, withheld or said by ours, each recorded before it is sent; and what decides. */
+export class Passage {
+  readonly toClient: Lane<"client">;
+  readonly toTarget: Lane<"target">;
+  /** Kinds of channels that the target may open, because policy let the client ask for them. */
+  readonly expected = new Set<string>();
+  readonly #recorder: SessionRecorder;
+  readonly #decider: Decider;
+  readonly #failed: (error: unknown) => void;
+  #over = false;
+
+  constructor(
+    recorder: SessionRecorder,
+    client: Leg<"client">,
+    target: Leg<"target">,
+    deps: DeciderDeps,
+    failed: (error: unknown) => void,
+  ) {
+    this.#recorder = recorder;
+    this.#failed = failed;
+    this.toClient = new Lane((bytes, kept) => recorder.output(bytes, kept), client, target, failed);
+    this.toTarget = new Lane((bytes, kept) => recorder.input(bytes, kept), target, client, failed);
+    this.#decider = new Decider(deps, (event) => recorder.event(event));
+  }
+
+  /** Sends a side a message of ours. */
+  say(to: Side, ...parts: Parameters<typeof message>): void {
+    const lane = to === "client" ? this.toClient : this.toTarget;
+    lane.pass(message(...parts));
+  }
+
+  /** Records what the target must not see; `instead` is sent in its place. */
+  withhold(asked: Buffer, instead: Buffer = NOTHING): void {
+    const framed = framedCopy(asked);
+    const substitute = instead.length > 0 ? framedCopy(instead) : NOTHING;
+    this.toTarget.by(() => this.#recorder.withheld(framed, substitute));
+  }
+
+  decide({ asked, tell, go, refuse, waits, waited }: Question): void {
+    const decision = this.#decider.decide(asked, tell);
+    if (decision === "granted") return go();
+    if (!("pending" in decision)) return refuse(decision);
+    waits(decision.giveUp);
+    const decided = (refusal: Refusal | undefined): void => {
+      if (this.#over) return;
+      if (refusal === undefined) go();
+      else refuse(refusal);
+      waited();
+    };
+    decision.pending.then(decided).catch(this.#failed);
+  }
+
+  /** The session ends: what waits is cancelled, and nothing is done any more. */
+  end(): void {
+    this.#over = true;
+    this.#decider.end();
+  }
+}
