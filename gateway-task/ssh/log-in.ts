@@ -159,7 +159,13 @@ export class LogIn {
       const asked = `Asked of ${consentsText(consents)}. They decide at ${link}`;
       sendBanner(this.#connection, `sallyport: held for consent: ${reason}. ${asked}\n`);
     };
-    const login = { protocol: "ssh", connection, pass, settings: new Map<string, string>(), client: this.#client } as const;
+    const login = {
+      protocol: "ssh",
+      connection,
+      pass,
+      settings: new Map<string, string>(),
+      client: this.#client,
+    } as const;
     const session = await openSession(
       this.#deps,
       login,

@@ -18,7 +18,8 @@ const MAX_REQUEST = 64 << 10;
 /** OpenSSH's own bound of a packet (SFTP_MAX_MSG_LENGTH). */
 const MAX_PACKET = 256 << 10;
 
-type Operation = "read" | "list" | "stat" | "readlink" | "write" | "remove" | "rename" | "mkdir" | "rmdir" | "setstat" | "link";
+type Operation =
+  "read" | "list" | "stat" | "readlink" | "write" | "remove" | "rename" | "mkdir" | "rmdir" | "setstat" | "link";
 
 /** What is done to one file. */
 export interface FileAccess {

@@ -111,7 +111,11 @@ describe("a forward through the gateway", () => {
     try {
       await run("ssh-add", ["-q", stage.sshd.keyFile], { env: { ...process.env, ...env } });
       const options = { env: { ...stage.through.env, ...env } };
-      const { stdout } = await stage.run("ssh", ["-A", "-o", `IdentityAgent=${env["SSH_AUTH_SOCK"]}`, "web", "ssh-add -l"], options);
+      const { stdout } = await stage.run(
+        "ssh",
+        ["-A", "-o", `IdentityAgent=${env["SSH_AUTH_SOCK"]}`, "web", "ssh-add -l"],
+        options,
+      );
       expect(stdout.toString()).toMatch(/ED25519/);
     } finally {
       process.kill(Number(env["SSH_AGENT_PID"]));

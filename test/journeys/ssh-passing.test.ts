@@ -29,7 +29,10 @@ describe("a command through the gateway", () => {
     ["is told of the signal that killed it", ["web", "kill -TERM $$"]],
     ["has its quotes and its line ends", ["web", `printf '%s|' "a b" 'c  d' "$(printf '\\n\\t')"; exit 0`]],
     ["has a terminal where it asks for one", ["-tt", "web", "stty size; tty >/dev/null && echo terminal"], ""],
-    ["has the variables that the server accepts", ["-o", "SetEnv=TEST_A=1 TEST_B='two words'", "web", "env | grep ^TEST_ | sort"]],
+    [
+      "has the variables that the server accepts",
+      ["-o", "SetEnv=TEST_A=1 TEST_B='two words'", "web", "env | grep ^TEST_ | sort"],
+    ],
     ["runs though nothing is asked for but a shell", ["web"], "echo from-a-shell; exit 7\n"],
     ["is compressed by nobody, though the client would", ["-C", "web", "echo plain"]],
   ];

@@ -49,7 +49,13 @@ export async function sshClient(name: string, user: string, reached: Reached): P
   return {
     options: ["-F", at("config")],
     command: `ssh -F ${at("config")}`,
-    env: { ...process.env, SSH_ASKPASS: at("askpass"), SSH_ASKPASS_REQUIRE: "force", TEST_PASSWORD: password, LC_ALL: "C" },
+    env: {
+      ...process.env,
+      SSH_ASKPASS: at("askpass"),
+      SSH_ASKPASS_REQUIRE: "force",
+      TEST_PASSWORD: password,
+      LC_ALL: "C",
+    },
     directory,
     close: () => rm(directory, { recursive: true, force: true }),
   };
