@@ -5,7 +5,7 @@ import type { PassId } from "./pass-store.ts";
 /** A UUID version 7 (RFC 9562 §5.7) in its text form: sessions sort by their start. */
 export type SessionId = Branded<string, "SessionId">;
 
-export type Protocol = "postgres";
+export type Protocol = "postgres" | "ssh";
 
 /** What is known of a session when it opens. All of it is the gateway's own knowledge, none the client's claim. */
 export interface SessionOpening {

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { sshEvents } from "./ssh-events.ts";
 
 /** A bound parameter (PostgreSQL 18 §54.7 Bind): by its type's OID where that is known, 0 where it is not. */
 const parameter = z.object({
@@ -46,11 +47,12 @@ const statement = z.object({
 const sessionOpened = z.object({
   type: z.literal("session-opened"),
   session: z.string(),
-  protocol: z.enum(["postgres"]),
+  protocol: z.enum(["postgres", "ssh"]),
   principal: z.object({ id: z.string(), name: z.string(), groups: z.array(z.string()) }),
   pass: z.string(),
   connection: z.string(),
-  target: z.object({ host: z.string(), port: z.number(), database: z.string(), user: z.string() }),
+  /** `database`: of a PostgreSQL session. */
+  target: z.object({ host: z.string(), port: z.number(), database: z.string().optional(), user: z.string() }),
   client: z.string(),
   /** Start-up parameters, field by field; whatever looks like a pass is replaced. */
   settings: z.record(z.string(), z.string()),
@@ -119,6 +121,7 @@ export const sessionEvent = z.discriminatedUnion("type", [
   masked,
   gap,
   sessionClosed,
+  ...sshEvents,
 ]);
 
 export type SessionEvent = z.infer<typeof sessionEvent>;

@@ -32,7 +32,7 @@ const count = z.number().int().nonnegative();
 const schema = z.object({
   format: z.literal(1),
   session: z.string().refine(isSessionId),
-  protocol: z.enum(["postgres"]),
+  protocol: z.enum(["postgres", "ssh"]),
   connection: z.string(),
   principalId: z.string(),
   principalName: z.string(),
