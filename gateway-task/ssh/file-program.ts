@@ -1,7 +1,7 @@
 import type { FileProgram } from "../../core/recording/ssh-events.ts";
 
 /** A word of a shell that starts nothing else: quoted by single quotes, or without what a shell would run or redirect. */
-const WORD = /\s*((?:'[^']*'|\\[^\n]|[^\s'"\\$`;&|<>()#!])+)/y;
+const WORD = /[ \t]*((?:'[^']*'|\\[^\n]|[^\s'"\\$`;&|<>()#!])+)/y;
 const MAX_COMMAND_CHARACTERS = 16 << 10;
 const MAX_PATH_CHARACTERS = 1 << 10;
 
