@@ -14,6 +14,7 @@ import type { ConsentDeps } from "./consent.ts";
 import type { LiveSessions } from "./live-sessions.ts";
 import type { Recorder } from "./recorder/recorder.ts";
 import type { SessionRecorder } from "./recorder/session-recorder.ts";
+import { namesSecret, SECRET_NAME } from "./secret-names.ts";
 import { unlessAborted } from "./within.ts";
 
 /** What a client said before anything was decided. The user name is not in it: it decides nothing. */
@@ -224,14 +225,12 @@ function maskingEvent({ rules, unmaskedBy }: SessionMasking): NonNullable<Sessio
   return { version: rules.version, ...(unmaskedBy === undefined ? {} : { unmaskedBy }) };
 }
 
-const SECRET_NAME = "(?:pass(?:word|wd|phrase)|pwd|secret)\\w*";
-const NAMES_SECRET = new RegExp(SECRET_NAME, "i");
 /** `name=value`, as in `options`, where a backslash keeps a space (§20.1.3). */
 const SETS_SECRET = new RegExp(`(${SECRET_NAME}\\s*=\\s*)(?:\\\\.|\\S)+`, "gi");
 
 /** Invariant 7: what calls itself a secret is recorded by its name alone. */
 function recordedSetting(name: string, value: string): string {
-  if (NAMES_SECRET.test(name)) return "[redacted]";
+  if (namesSecret(name)) return "[redacted]";
   return redactPasses(value).replace(SETS_SECRET, "$1[redacted]");
 }
 

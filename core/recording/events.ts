@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { sshEvents } from "./ssh-events.ts";
 
 /** A bound parameter (PostgreSQL 18 §54.7 Bind): by its type's OID where that is known, 0 where it is not. */
 const parameter = z.object({
@@ -50,7 +51,7 @@ const sessionOpened = z.object({
   principal: z.object({ id: z.string(), name: z.string(), groups: z.array(z.string()) }),
   pass: z.string(),
   connection: z.string(),
-  /** `database` where the target is one. */
+  /** `database`: of a PostgreSQL session. */
   target: z.object({ host: z.string(), port: z.number(), database: z.string().optional(), user: z.string() }),
   client: z.string(),
   /** Start-up parameters, field by field; whatever looks like a pass is replaced. */
@@ -120,6 +121,7 @@ export const sessionEvent = z.discriminatedUnion("type", [
   masked,
   gap,
   sessionClosed,
+  ...sshEvents,
 ]);
 
 export type SessionEvent = z.infer<typeof sessionEvent>;

@@ -7,7 +7,10 @@ import type {
   StatementEvent,
   VerdictEvent,
 } from "./events.ts";
+import { formatDuration, formatInstant, formatOffset, INDENT, said } from "./line-format.ts";
 import type { RecordedEvent } from "./reader.ts";
+import type { CommandEndedEvent } from "./ssh-events.ts";
+import { sshLines } from "./ssh-transcript.ts";
 import { type ResultTable, tableLines } from "./table.ts";
 import { typeName } from "./type-names.ts";
 import { visible, visibleLines } from "./visible.ts";
@@ -17,10 +20,9 @@ export interface TranscriptOptions {
   readonly live?: boolean | undefined;
   /** The first rows of each result of a statement, to be shown as tables. */
   readonly rows?: ((statement: StatementEvent) => Promise<readonly ResultTable[]>) | undefined;
+  /** The first lines of what a command wrote, harmless to a terminal. */
+  readonly output?: ((command: CommandEndedEvent) => Promise<readonly string[]>) | undefined;
 }
-
-/** What was recorded of users stands behind this, so that no text of theirs passes for a line of ours. */
-const INDENT = "    ";
 
 /**
  * The text of a session, line by line, without line ends. A terminal shows every line as it is: nothing that was recorded
@@ -36,6 +38,8 @@ export async function* transcript(
       if (!last && event.type !== "session-opened") yield "!! The recording does not tell how the session was opened.";
       yield* eventLines(event, micros);
       if (event.type === "statement" && options.rows) yield* tablesOf(await options.rows(event));
+      if (event.type === "command-ended" && options.output)
+        yield* (await options.output(event)).map((line) => INDENT + line);
       last = event;
     }
   } catch (thrown) {
@@ -75,15 +79,20 @@ export function eventLines(event: SessionEvent, micros: number): string[] {
     case "gap":
       return said(`!! ${at}  ${event.frames} frames are missing`, event.message);
     case "session-closed":
-      break;
+      return said(`${at}  closed: ${visible(event.reason)}`, event.message ?? "");
+    case "channel-opened":
+    case "channel-closed":
+    case "command-started":
+    case "command-ended":
+    case "window-changed":
+    case "environment":
+    case "signal":
+    case "file":
+    case "forward-listening":
+    case "forward-cancelled":
+    case "not-followed":
+      return sshLines(event, at);
   }
-  return said(`${at}  closed: ${visible(event.reason)}`, event.message ?? "");
-}
-
-/** A line of ours with a text of theirs; the text's own further lines are indented. */
-function said(ours: string, theirs: string): string[] {
-  const [first = "", ...rest] = visibleLines(theirs);
-  return ["", `${ours}  ${first}`.trimEnd(), ...rest.map((line) => INDENT + line)];
 }
 
 function maskedValues(values: Readonly<Record<string, number>>): string {
@@ -108,6 +117,7 @@ function approvalLines(event: ApprovalEvent, at: string): string[] {
 
 function openedLines(event: SessionOpenedEvent): string[] {
   const { principal, target } = event;
+  const database = target.database === undefined ? "" : `/${target.database}`;
   const settings = Object.entries(event.settings).map(([name, value]) => `${name}=${value}`);
   const rows: [string, string][] = [
     ["Session", event.session],
@@ -115,7 +125,7 @@ function openedLines(event: SessionOpenedEvent): string[] {
     ["Groups", principal.groups.join(", ") || "none"],
     ["Pass", event.pass],
     ["Connection", event.connection],
-    ["Target", `${event.protocol}://${target.user}@${target.host}:${target.port}/${target.database}`],
+    ["Target", `${event.protocol}://${target.user}@${target.host}:${target.port}${database}`],
     ["Client", event.client],
     ["Settings", settings.join(", ") || "none"],
     ["Durability", event.durability],
@@ -194,25 +204,4 @@ function outcomeLine(event: StatementEvent): string {
 
 function tablesOf(tables: readonly ResultTable[]): string[] {
   return tables.flatMap((table) => tableLines(table).map((line) => INDENT + line));
-}
-
-/** Hours, minutes, seconds and milliseconds since the session's start. */
-export function formatOffset(micros: number): string {
-  const millis = Math.floor(micros / 1_000);
-  const parts = [Math.floor(millis / 3_600_000), Math.floor(millis / 60_000) % 60, Math.floor(millis / 1_000) % 60];
-  const clock = parts.map((part) => String(part).padStart(2, "0")).join(":");
-  return `${clock}.${String(millis % 1_000).padStart(3, "0")}`;
-}
-
-/** Microseconds in the unit that suits them. */
-export function formatDuration(micros: number): string {
-  if (micros < 1_000) return `${Math.round(micros)} µs`;
-  if (micros < 1_000_000) return `${(micros / 1_000).toFixed(1)} ms`;
-  return `${(micros / 1_000_000).toFixed(2)} s`;
-}
-
-/** A moment in UTC; whatever number it is, since recordings may be forged. */
-export function formatInstant(millis: number): string {
-  const date = new Date(millis);
-  return Number.isNaN(date.getTime()) ? `${millis} ms` : date.toISOString();
 }

@@ -2,7 +2,7 @@ import { html } from "hono/html";
 import { presentable } from "../../core/approval/presentable.ts";
 import type { Principal } from "../../core/identity/principal.ts";
 import type { Answer, Approval, ApprovalStatus } from "../../core/ports/approval-store.ts";
-import { formatInstant } from "../../core/recording/transcript.ts";
+import { formatInstant } from "../../core/recording/line-format.ts";
 import { visible } from "../../core/recording/visible.ts";
 import { type Markup, page } from "../shared/html.ts";
 import type { SeenApproval } from "./people-desk.ts";

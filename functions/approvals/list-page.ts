@@ -2,7 +2,7 @@ import { html } from "hono/html";
 import { presentable } from "../../core/approval/presentable.ts";
 import type { Principal } from "../../core/identity/principal.ts";
 import type { ApprovalId } from "../../core/ports/approval-desk.ts";
-import { formatInstant } from "../../core/recording/transcript.ts";
+import { formatInstant } from "../../core/recording/line-format.ts";
 import { visible } from "../../core/recording/visible.ts";
 import { type Markup, page } from "../shared/html.ts";
 import { STATES } from "./approval-page.ts";

@@ -1,6 +1,6 @@
 import { scrub } from "../../core/approval/presentable.ts";
 import type { Approval } from "../../core/ports/approval-store.ts";
-import { formatInstant } from "../../core/recording/transcript.ts";
+import { formatInstant } from "../../core/recording/line-format.ts";
 import type { SeenApproval } from "./people-desk.ts";
 
 interface Named {

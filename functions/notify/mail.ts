@@ -3,7 +3,7 @@ import type { Addressee } from "../../core/approval/addressees.ts";
 import { presentable } from "../../core/approval/presentable.ts";
 import type { Approval } from "../../core/ports/approval-store.ts";
 import type { Mail } from "../../core/ports/mailer.ts";
-import { formatInstant } from "../../core/recording/transcript.ts";
+import { formatInstant } from "../../core/recording/line-format.ts";
 import { visible } from "../../core/recording/visible.ts";
 
 /** Enough to know what it is about; the page shows all of it. */

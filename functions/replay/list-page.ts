@@ -1,7 +1,7 @@
 import { html } from "hono/html";
 import type { Principal } from "../../core/identity/principal.ts";
 import type { SessionRow } from "../../core/ports/session-store.ts";
-import { formatInstant } from "../../core/recording/transcript.ts";
+import { formatInstant } from "../../core/recording/line-format.ts";
 import { visible } from "../../core/recording/visible.ts";
 import { type Markup, page } from "../shared/html.ts";
 import type { SessionsPage } from "./session-list.ts";

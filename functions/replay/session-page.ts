@@ -4,14 +4,8 @@ import type { SessionRow } from "../../core/ports/session-store.ts";
 import type { SessionEvent, StatementEvent } from "../../core/recording/events.ts";
 import type { RecordedEvent } from "../../core/recording/reader.ts";
 import type { ResultTable } from "../../core/recording/table.ts";
-import {
-  eventLines,
-  formatDuration,
-  formatInstant,
-  formatOffset,
-  formatOutcome,
-  parameterLines,
-} from "../../core/recording/transcript.ts";
+import { formatDuration, formatInstant, formatOffset } from "../../core/recording/line-format.ts";
+import { eventLines, formatOutcome, parameterLines } from "../../core/recording/transcript.ts";
 import { visible, visibleLines } from "../../core/recording/visible.ts";
 import { type Markup, page } from "../shared/html.ts";
 import type { Page } from "./paging.ts";

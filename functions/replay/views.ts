@@ -1,6 +1,6 @@
 import type { SessionRow } from "../../core/ports/session-store.ts";
 import { type Frame, FLAG_REDACTED, FLAG_WITHHELD, FRAME_KIND } from "../../core/recording/frame.ts";
-import { formatInstant } from "../../core/recording/transcript.ts";
+import { formatInstant } from "../../core/recording/line-format.ts";
 import type { Numbered } from "./recordings.ts";
 
 /** A session as programs see it. Times are ISO 8601 in UTC; what only a closed session has is null before. */

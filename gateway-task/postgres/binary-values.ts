@@ -1,4 +1,4 @@
-import { wireText } from "./wire-text.ts";
+import { wireText } from "../../core/wire-text.ts";
 import { binaryDate, binaryTime, binaryTimestamp } from "./binary-times.ts";
 import { binaryNumeric, shortestFloat } from "./binary-numbers.ts";
 

@@ -5,7 +5,7 @@ import { readingPlan, type BodySink, type MessageHandler, type ReadMessage } fro
 import { boundNames } from "./parameters.ts";
 import type { AskedText } from "./prepared.ts";
 import { REDACTED } from "./secret-spans.ts";
-import { cutWireText, stringEnd, wireText } from "./wire-text.ts";
+import { cutWireText, stringEnd, wireText } from "../../core/wire-text.ts";
 
 /** Bytes of a statement's text that are kept: enough for what people write; generated bulk beyond it is in the raw frames. */
 const MAX_TEXT_BYTES = 64 << 10;

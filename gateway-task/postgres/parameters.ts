@@ -1,7 +1,7 @@
 import type { BoundParameter } from "../../core/recording/events.ts";
 import { binaryValue } from "./binary-values.ts";
 import { keptBytes, MAX_PARAMETERS } from "./bind-compactor.ts";
-import { cutWireText, stringEnd, wireText } from "./wire-text.ts";
+import { cutWireText, stringEnd, wireText } from "../../core/wire-text.ts";
 
 /** The body of a Bind (§55.7), as it came or compacted; it is decoded only when an event wants it. */
 export interface BoundArguments {

@@ -1,5 +1,5 @@
 import type { RowShape } from "./prepared.ts";
-import { stringEnd, wireText } from "./wire-text.ts";
+import { stringEnd, wireText } from "../../core/wire-text.ts";
 
 /** PostgreSQL's own bound on a result (MaxTupleAttributeNumber). */
 const MAX_COLUMNS = 1_664;

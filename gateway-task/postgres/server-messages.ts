@@ -3,7 +3,7 @@ import type { Conversation } from "./conversation.ts";
 import { backendFields } from "./error-fields.ts";
 import { readingPlan, type MessageHandler, type ReadMessage } from "./message-reader.ts";
 import { rowShape } from "./row-shape.ts";
-import { stringEnd, wireText } from "./wire-text.ts";
+import { stringEnd, wireText } from "../../core/wire-text.ts";
 
 /** 1,664 columns with names of PostgreSQL's length. */
 const MAX_ROW_DESCRIPTION = 256 << 10;

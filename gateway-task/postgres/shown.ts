@@ -2,7 +2,7 @@ import { redactPasses } from "../../core/identity/pass.ts";
 import { MESSAGE_HEADER_BYTES } from "./messages.ts";
 import { boundValues } from "./parameters.ts";
 import { redactMessage } from "./redact.ts";
-import { cutWireText } from "./wire-text.ts";
+import { cutWireText } from "../../core/wire-text.ts";
 
 /** Bytes of a statement that its approvers are shown, and of its parameters: more is not read. */
 const MAX_SHOWN_TEXT = 8 << 10;

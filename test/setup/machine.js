@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { JDBC_JAR } from "./jdbc/jar.js";
 
-/** What the tests need, and the Debian package that brings it (pgbench comes with the server). All but the last are programs. */
+/** What the tests need, and the Debian package that brings it (pgbench comes with the server). What has a path need only be there. */
 const NEEDED = {
   psql: "postgresql-client",
   pg_dump: "postgresql-client",
@@ -12,6 +12,10 @@ const NEEDED = {
   pgbench: "postgresql",
   openssl: "openssl",
   javac: "default-jdk-headless",
+  rsync: "rsync",
+  git: "git",
+  "/usr/bin/scp": "openssh-client",
+  "/usr/lib/openssh/sftp-server": "openssh-sftp-server",
   [JDBC_JAR]: "libpostgresql-jdbc-java",
 };
 /** Debian's server package makes and starts a cluster of its own unless this says no. */
@@ -34,7 +38,8 @@ function absent() {
 }
 
 function present(needed) {
-  return needed === JDBC_JAR ? existsSync(needed) : runs(needed, needed === "openssl" ? "version" : "--version");
+  if (needed === JDBC_JAR || needed.startsWith("/")) return existsSync(needed);
+  return runs(needed, needed === "openssl" ? "version" : "--version");
 }
 
 function runs(program, argument) {

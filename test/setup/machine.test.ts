@@ -19,7 +19,7 @@ function setUp(programs: Record<string, "works" | "fails">, jar = script) {
   }
 }
 
-const programs = ["psql", "pg_dump", "pg_restore", "pgbench", "openssl", "javac"];
+const programs = ["psql", "pg_dump", "pg_restore", "pgbench", "openssl", "javac", "rsync", "git"];
 const complete = Object.fromEntries(programs.map((program) => [program, "works" as const]));
 
 test("the set-up says nothing where nothing is missing", () => {

@@ -1,7 +1,7 @@
 import { BindCompactor, keptBytes } from "../bind-compactor.ts";
 import { readingPlan, type BodySink, type MessageHandler, type ReadMessage } from "../message-reader.ts";
 import { boundNames } from "../parameters.ts";
-import { stringEnd, wireText } from "../wire-text.ts";
+import { stringEnd, wireText } from "../../../core/wire-text.ts";
 
 /** Longer texts are taken for unknown: the parser reads none of them. */
 const MAX_TEXT = 1 << 20;

@@ -1,7 +1,7 @@
 import type { MaskRule } from "../../../core/masking/masking.ts";
 import type { StatementTaint } from "../../../core/masking/taint.ts";
 import { whole, type Outputs } from "../../../core/masking/tainted.ts";
-import { stringEnd } from "../wire-text.ts";
+import { stringEnd } from "../../../core/wire-text.ts";
 import { UNRESOLVED, type CatalogSnapshot } from "./catalog-snapshot.ts";
 
 /** What RowDescription says of a column (PostgreSQL 18 §54.7). */

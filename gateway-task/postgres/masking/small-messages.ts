@@ -1,7 +1,7 @@
 import type { MaskRule } from "../../../core/masking/masking.ts";
 import { message } from "../answers.ts";
 import { MESSAGE_HEADER_BYTES } from "../messages.ts";
-import { stringEnd } from "../wire-text.ts";
+import { stringEnd } from "../../../core/wire-text.ts";
 import { UNRESOLVED } from "./catalog-snapshot.ts";
 import type { Answering } from "./replies.ts";
 import type { MaskView } from "./view.ts";

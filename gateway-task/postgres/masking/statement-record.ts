@@ -3,7 +3,7 @@ import type { CountMask, Masking, MaskRule } from "../../../core/masking/masking
 import { maskStatement, type MaskedStatement } from "../../../core/masking/statement-text.ts";
 import { message as encode } from "../answers.ts";
 import { MESSAGE_HEADER_BYTES } from "../messages.ts";
-import { stringEnd } from "../wire-text.ts";
+import { stringEnd } from "../../../core/wire-text.ts";
 
 /** Prepared statements whose parameters are told apart; of one that is forgotten all parameters are masked. */
 const MAX_PREPARED = 10_000;

@@ -3,7 +3,7 @@ import type { Masking, MaskRule } from "../../../core/masking/masking.ts";
 import { MessageReader } from "../message-reader.ts";
 import { MAX_MESSAGE_LENGTH, MESSAGE_HEADER_BYTES, MIN_MESSAGE_LENGTH } from "../messages.ts";
 import { REFUSAL_MARK } from "../refusal.ts";
-import { wireText, stringEnd } from "../wire-text.ts";
+import { wireText, stringEnd } from "../../../core/wire-text.ts";
 import { ASKED_PLAN, AskedReader } from "./asked.ts";
 import type { Catalog } from "./catalog.ts";
 import type { CatalogRows } from "./catalog-rows.ts";
