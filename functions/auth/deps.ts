@@ -2,6 +2,7 @@ import type { Context } from "hono";
 import type { Logger } from "pino";
 import type { PassStore } from "../../core/ports/pass-store.ts";
 import type { PeopleStore } from "../../core/ports/people-store.ts";
+import type { Protocol } from "../../core/ports/session-store.ts";
 import type { SignInStore } from "../../core/ports/sign-in-store.ts";
 import type { AuthenticationDeps } from "../shared/authenticated.ts";
 
@@ -20,7 +21,7 @@ export interface OidcConfig {
 /** What a person may know of a connection. */
 export interface ConnectionSummary {
   readonly name: string;
-  readonly protocol: "postgres";
+  readonly protocol: Protocol;
   readonly description: string;
   /** The groups whose members see it and may ask for a pass to it. */
   readonly access: readonly string[];
