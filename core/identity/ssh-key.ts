@@ -46,6 +46,17 @@ export function parseSshFingerprint(text: string): SshFingerprint | undefined {
   return /^SHA256:[A-Za-z0-9+/]{43}$/.test(text) ? (text as SshFingerprint) : undefined;
 }
 
+/** A fingerprint as it stands in paths: base64url (RFC 4648 §5) of the digest. */
+export function sshKeyId(fingerprint: SshFingerprint): string {
+  return fingerprint.slice("SHA256:".length).replaceAll("+", "-").replaceAll("/", "_");
+}
+
+/** The other way round; undefined for what cannot be an id. */
+export function parseSshKeyId(id: string): SshFingerprint | undefined {
+  if (!/^[A-Za-z0-9_-]{43}$/.test(id)) return undefined;
+  return `SHA256:${id.replaceAll("-", "+").replaceAll("_", "/")}` as SshFingerprint;
+}
+
 /** What passes are called that were issued for this key: when it is removed they are revoked, and what lives by them ends. */
 export function sshKeyPassLabel(fingerprint: SshFingerprint): string {
   return `ssh key ${fingerprint}`;
