@@ -227,6 +227,7 @@ function app({ url, state, configuration, key, oidc, gateway, approvals, logger 
     oidc,
     passes: state.passes,
     people: state.people,
+    sshKeys: state.sshKeys,
     connections: () => [...configuration.connections().values()],
     gateway,
     clientAddress,

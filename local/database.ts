@@ -18,6 +18,12 @@ export function openDatabase(path: string): DatabaseSync {
   return database;
 }
 
+/** Adds a column to a table that an earlier version made without it. The names are ours, and not quoted. */
+export function addColumn(db: DatabaseSync, table: string, column: string, type: string): void {
+  const columns = db.prepare(`SELECT name FROM pragma_table_info('${table}')`).all();
+  if (!columns.some(({ name }) => name === column)) db.exec(`ALTER TABLE ${table} ADD COLUMN ${column} ${type}`);
+}
+
 /** Runs a store's statement; whatever SQLite throws becomes `store-unavailable`. */
 export async function stored<T>(what: string, run: () => T): Promise<T> {
   try {

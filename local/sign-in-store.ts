@@ -10,7 +10,7 @@ import type {
   SignInStore,
   UserCode,
 } from "../core/ports/sign-in-store.ts";
-import { stored } from "./database.ts";
+import { addColumn, stored } from "./database.ts";
 import { principalFromText, principalToText } from "./pass-store.ts";
 
 const SCHEMA = `
@@ -41,6 +41,7 @@ const deviceRow = z.object({
   decision: z.enum(["pending", "approved", "denied", "used"]),
   principal: z.string().nullable(),
   last_polled_at: z.number().nullable(),
+  connection: z.string().nullable(),
 });
 
 const counts = z.object({ total: z.number(), from_address: z.number() });
@@ -54,14 +55,15 @@ type DeviceMethods =
 /** The port on SQLite. Makes its tables where there are none. Each method is one statement, or runs without a pause. */
 export function sqliteSignInStore(db: DatabaseSync): SignInStore {
   db.exec(SCHEMA);
+  addColumn(db, "device_requests", "connection", "TEXT");
   return { ...deviceRequests(db), ...wrongCodes(db), ...signedOut(db) };
 }
 
 function deviceRequests(db: DatabaseSync): Pick<SignInStore, DeviceMethods> {
   const forget = db.prepare("DELETE FROM device_requests WHERE expires_at < ?");
   const insert = db.prepare(`
-    INSERT INTO device_requests (device_code, user_code, label, address, requested_at, expires_at)
-    VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`);
+    INSERT INTO device_requests (device_code, user_code, label, address, requested_at, expires_at, connection)
+    VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`);
   const pending = db.prepare(`
     SELECT count(*) AS total, count(*) FILTER (WHERE address = ?) AS from_address
     FROM device_requests WHERE decision = 'pending' AND expires_at > ?`);
@@ -139,9 +141,9 @@ function signedOut(db: DatabaseSync): Pick<SignInStore, "signOut" | "isSignedOut
   };
 }
 
-function values(request: DeviceRequest): (string | number)[] {
-  const { deviceCode, userCode, label, address, requestedAt, expiresAt } = request;
-  return [deviceCode, userCode, label, address, requestedAt, expiresAt];
+function values(request: DeviceRequest): (string | number | null)[] {
+  const { deviceCode, userCode, label, address, requestedAt, expiresAt, connection } = request;
+  return [deviceCode, userCode, label, address, requestedAt, expiresAt, connection ?? null];
 }
 
 function toDevice(found: unknown): DeviceRow {
@@ -151,6 +153,7 @@ function toDevice(found: unknown): DeviceRow {
     userCode: row.user_code as UserCode,
     label: row.label,
     address: row.address,
+    connection: row.connection ?? undefined,
     requestedAt: row.requested_at,
     expiresAt: row.expires_at,
     decision: decisionOf(row.decision, row.principal),

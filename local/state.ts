@@ -14,6 +14,7 @@ import type { Secrets } from "../core/ports/secrets.ts";
 import type { SessionStore } from "../core/ports/session-store.ts";
 import type { SignInStore } from "../core/ports/sign-in-store.ts";
 import type { Signer } from "../core/ports/signer.ts";
+import type { SshKeyStore } from "../core/ports/ssh-key-store.ts";
 import { sqliteApprovalStore } from "./approval-store.ts";
 import { sqliteCancelKeys } from "./cancel-keys.ts";
 import { fileChunkStore } from "./chunk-store.ts";
@@ -27,11 +28,13 @@ import { fileSecrets } from "./secrets.ts";
 import { sqliteSessionStore } from "./session-store.ts";
 import { sqliteSignInStore } from "./sign-in-store.ts";
 import { fileSigner } from "./signer.ts";
+import { sqliteSshKeyStore } from "./ssh-key-store.ts";
 
 /** Every port on one machine. */
 export interface LocalState {
   readonly passes: PassStore;
   readonly signIns: SignInStore;
+  readonly sshKeys: SshKeyStore;
   readonly sessions: SessionStore;
   readonly approvalStore: ApprovalStore;
   readonly people: PeopleStore;
@@ -63,6 +66,7 @@ export async function openLocalState(directory: string): Promise<LocalState> {
   return {
     passes: sqlitePassStore(database),
     signIns: sqliteSignInStore(database),
+    sshKeys: sqliteSshKeyStore(database),
     sessions: sqliteSessionStore(database),
     approvalStore: sqliteApprovalStore(database),
     people: sqlitePeopleStore(database),

@@ -61,6 +61,11 @@ export function showUserCode(code: UserCode): string {
   return `${code.slice(0, USER_CODE_LETTERS / 2)}-${code.slice(USER_CODE_LETTERS / 2)}`;
 }
 
+/** The page where a signed-in person decides on the request of this code. */
+export function devicePage(origin: string, code: UserCode): string {
+  return `${origin}/auth/device?user_code=${showUserCode(code)}`;
+}
+
 /** What a person typed, in any case and with any blanks or hyphens (RFC 8628 §6.1); undefined where it cannot be a code. */
 export function parseUserCode(typed: string): UserCode | undefined {
   if (typed.length > MAX_TYPED_LENGTH) return undefined;
@@ -78,7 +83,8 @@ export type PollVerdict =
  * @param previousPoll when it polled before; undefined the first time
  */
 export function judgePoll(row: DeviceRow | undefined, previousPoll: Instant | undefined, now: Instant): PollVerdict {
-  if (row === undefined || row.decision.kind === "used") return "invalid_grant";
+  // What was asked for one SSH connection is no session of the command line.
+  if (row === undefined || row.connection !== undefined || row.decision.kind === "used") return "invalid_grant";
   if (!(now < row.expiresAt)) return "expired_token";
   const earliest = (previousPoll ?? -Infinity) + POLL_INTERVAL_SECONDS * 1000 - POLL_TOLERANCE_MS;
   if (now < earliest) return "slow_down";

@@ -8,7 +8,7 @@ export type UserCode = Branded<string, "UserCode">;
 /** The `jti` of a session token. */
 export type TokenId = Branded<string, "TokenId">;
 
-/** A device (our CLI) that asks to act for a person who has yet to agree. */
+/** A device (our CLI, or somebody's ssh) that asks to act for a person who has yet to agree. */
 export interface DeviceRequest {
   readonly deviceCode: DeviceCodeHash;
   readonly userCode: UserCode;
@@ -16,6 +16,8 @@ export interface DeviceRequest {
   readonly label: string;
   /** The address that asked. */
   readonly address: string;
+  /** The one SSH connection that is asked for, as the client wrote it; undefined: a session of the command line. */
+  readonly connection: string | undefined;
   readonly requestedAt: Instant;
   readonly expiresAt: Instant;
 }

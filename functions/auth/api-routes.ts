@@ -5,8 +5,9 @@ import type { Pass, PassId } from "../../core/ports/pass-store.ts";
 import { type AuthenticatedEnv, authenticated } from "../shared/authenticated.ts";
 import { label, readBody } from "../shared/request.ts";
 import { CA_FILE, conninfo } from "./conninfo.ts";
-import type { AuthDeps } from "./deps.ts";
+import type { AuthDeps, ConnectionSummary, GatewayAddress } from "./deps.ts";
 import { type PassStatus, accessibleTo, issuePass, listPasses, revokePass, statusOf } from "./passes.ts";
+import { hostKeyOf, sshCommand } from "./ssh-address.ts";
 
 const newPassBody = z.strictObject({ connection: z.string().max(256).optional(), label: label.optional() });
 
@@ -21,7 +22,7 @@ export interface PassView {
   readonly status: PassStatus;
 }
 
-/** The JSON interface: who am I, my passes, my connections, the certificate authority. */
+/** The JSON interface (but for public keys: ssh-routes.ts): who am I, my passes, my connections, the certificate authority. */
 export function apiRoutes(deps: AuthDeps): Hono<AuthenticatedEnv> {
   const signedIn = authenticated(deps);
   return new Hono<AuthenticatedEnv>()
@@ -44,12 +45,8 @@ export function apiRoutes(deps: AuthDeps): Hono<AuthenticatedEnv> {
       return c.json(passView(revoked, deps.clock()));
     })
     .get("/api/connections", signedIn, (c) => {
-      const { host, port } = deps.gateway;
-      const connections = accessibleTo(deps, c.get("principal")).map((connection) => {
-        const { name, protocol, description } = connection;
-        return { name, protocol, description, host, port, conninfo: conninfo(deps.gateway, connection) };
-      });
-      return c.json({ connections });
+      const connections = accessibleTo(deps, c.get("principal"));
+      return c.json({ connections: connections.map((connection) => connectionView(deps.gateway, connection)) });
     })
     .get("/api/ca.pem", (c) =>
       c.body(deps.gateway.caPem, 200, {
@@ -57,6 +54,17 @@ export function apiRoutes(deps: AuthDeps): Hono<AuthenticatedEnv> {
         "Content-Disposition": `attachment; filename="${CA_FILE}"`,
       }),
     );
+}
+
+/** How to reach a connection; null for what there is none of while no SSH listener runs. */
+function connectionView(gateway: GatewayAddress, connection: ConnectionSummary): Record<string, unknown> {
+  const { name, protocol, description } = connection;
+  const { host, port, ssh } = gateway;
+  if (protocol === "postgres")
+    return { name, protocol, description, host, port, conninfo: conninfo(gateway, connection) };
+  const { fingerprint, knownHosts } = hostKeyOf(gateway) ?? { fingerprint: null, knownHosts: null };
+  const command = ssh === undefined ? null : sshCommand(host, ssh, connection);
+  return { name, protocol, description, host, port: ssh?.port ?? null, command, fingerprint, knownHosts };
 }
 
 function passView(pass: Pass, now: Instant): PassView {

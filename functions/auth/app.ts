@@ -7,9 +7,10 @@ import type { AuthDeps } from "./deps.ts";
 import { deviceRoutes } from "./device-routes.ts";
 import { homeRoutes } from "./home-routes.ts";
 import { signInRoutes } from "./sign-in-routes.ts";
+import { sshRoutes } from "./ssh-routes.ts";
 
 /**
- * Signing in and out, passes, the device flow, and the home page. Mount it at the root: `root.route("/", authApp(deps))`.
+ * Signing in and out, passes, public keys, the device flow, and the home page. Mount it at the root: `root.route("/", authApp(deps))`.
  * Throws `configuration-invalid` when a URL of `deps` cannot be trusted.
  */
 export function authApp(deps: AuthDeps): Hono {
@@ -21,6 +22,7 @@ export function authApp(deps: AuthDeps): Hono {
   app.route("/", signInRoutes(deps));
   app.route("/", deviceRoutes(deps));
   app.route("/", apiRoutes(deps));
+  app.route("/", sshRoutes(deps));
   app.route("/", homeRoutes(deps));
   return app;
 }

@@ -2,7 +2,9 @@ import type { Context } from "hono";
 import type { Logger } from "pino";
 import type { PassStore } from "../../core/ports/pass-store.ts";
 import type { PeopleStore } from "../../core/ports/people-store.ts";
+import type { Protocol } from "../../core/ports/session-store.ts";
 import type { SignInStore } from "../../core/ports/sign-in-store.ts";
+import type { SshKeyStore } from "../../core/ports/ssh-key-store.ts";
 import type { AuthenticationDeps } from "../shared/authenticated.ts";
 
 /** The relying party's side of an OpenID Connect provider. */
@@ -20,10 +22,16 @@ export interface OidcConfig {
 /** What a person may know of a connection. */
 export interface ConnectionSummary {
   readonly name: string;
-  readonly protocol: "postgres";
+  readonly protocol: Protocol;
   readonly description: string;
   /** The groups whose members see it and may ask for a pass to it. */
   readonly access: readonly string[];
+}
+
+export interface SshAddress {
+  readonly port: number;
+  /** The gateway's public host key: `type base64`. */
+  readonly hostKey: string;
 }
 
 /** Where native clients connect to. */
@@ -32,6 +40,8 @@ export interface GatewayAddress {
   readonly port: number;
   /** The certificate authority that vouches for the gateway; PEM, public. */
   readonly caPem: string;
+  /** Where SSH clients connect to, at the same host; undefined while no SSH listener runs. */
+  readonly ssh?: SshAddress | undefined;
 }
 
 export interface AuthDeps extends AuthenticationDeps {
@@ -39,6 +49,7 @@ export interface AuthDeps extends AuthenticationDeps {
   readonly passes: PassStore;
   readonly signIns: SignInStore;
   readonly people: Pick<PeopleStore, "signedIn">;
+  readonly sshKeys: SshKeyStore;
   /** As of now: asked at every request. */
   connections(): readonly ConnectionSummary[];
   readonly gateway: GatewayAddress;

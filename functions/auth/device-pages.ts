@@ -22,9 +22,7 @@ export function enterCodePage(principal: Principal): Markup {
 /** Who asks, from where, with which code (RFC 8628 §5.4: so that nobody approves what somebody else started). */
 export function reviewPage(principal: Principal, row: DeviceRow, now: Instant): Markup {
   const minutes = Math.max(1, Math.ceil((row.expiresAt - now) / 60_000));
-  const body = html`<p>
-      A program asks to act as <strong>${principal.name}</strong>: to get passes and to read what you may read.
-    </p>
+  const body = html`<p>${askedFor(principal, row)}</p>
     <div class="card">
       <dl>
         <dt>Code</dt>
@@ -44,6 +42,13 @@ export function reviewPage(principal: Principal, row: DeviceRow, now: Instant): 
       <button class="deny" type="submit" name="decision" value="deny">Deny</button>
     </form>`;
   return page({ title: TITLE, principal, body });
+}
+
+/** Only the gateway itself asks for a connection: a program that calls itself ssh gets the first of the two. */
+function askedFor({ name }: Principal, { connection }: DeviceRow): Markup {
+  if (connection === undefined)
+    return html`A program asks to act as <strong>${name}</strong>: to get passes and to read what you may read.`;
+  return html`Somebody at an SSH client asks to open <strong>${connection}</strong> as <strong>${name}</strong>.`;
 }
 
 export function decidedPage(principal: Principal, decision: "approve" | "deny"): Markup {

@@ -1,27 +1,25 @@
-import { randomBytes, randomUUID } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import { Hono, type Context } from "hono";
 import { z } from "zod";
 import { SallyportError } from "../../core/errors.ts";
+import { requestDevice } from "../../core/identity/device-request.ts";
 import {
   DEVICE_GRANT,
   DEVICE_LIFETIME_MS,
-  MAX_PENDING_DEVICES,
-  MAX_PENDING_DEVICES_PER_ADDRESS,
   MAX_WRONG_CODES,
   POLL_INTERVAL_SECONDS,
   type PollVerdict,
   WRONG_CODES_WINDOW_MS,
+  devicePage,
   hashDeviceCode,
   isOpen,
   judgePoll,
-  mintDeviceCode,
-  mintUserCode,
   parseUserCode,
   showUserCode,
 } from "../../core/identity/device-sign-in.ts";
 import type { Principal } from "../../core/identity/principal.ts";
 import { SESSION_LIFETIME_MS, issueSessionToken } from "../../core/identity/session-token.ts";
-import type { DeviceRequest, DeviceRow, TokenId, UserCode } from "../../core/ports/sign-in-store.ts";
+import type { DeviceRow, TokenId } from "../../core/ports/sign-in-store.ts";
 import { type AuthenticatedEnv, authenticated } from "../shared/authenticated.ts";
 import { label, readBody, readQuery } from "../shared/request.ts";
 import { siteOf } from "../shared/site.ts";
@@ -46,12 +44,17 @@ export function deviceRoutes(deps: AuthDeps): Hono<AuthenticatedEnv> {
   return new Hono<AuthenticatedEnv>()
     .post("/auth/device", async (c) => {
       const { label: named } = await readBody(c, deviceBody);
-      const { deviceCode, userCode } = await newRequest(deps, deps.clientAddress(c), named?.trim() || UNNAMED_DEVICE);
+      const asking = {
+        address: deps.clientAddress(c),
+        label: named?.trim() || UNNAMED_DEVICE,
+        connection: undefined,
+      };
+      const { deviceCode, userCode } = await requestDevice(deps.signIns, asking, deps.clock());
       return c.json({
         device_code: deviceCode,
         user_code: showUserCode(userCode),
         verification_uri: `${origin}/auth/device`,
-        verification_uri_complete: `${origin}/auth/device?user_code=${showUserCode(userCode)}`,
+        verification_uri_complete: devicePage(origin, userCode),
         expires_in: DEVICE_LIFETIME_MS / 1000,
         interval: POLL_INTERVAL_SECONDS,
       });
@@ -76,26 +79,6 @@ export function deviceRoutes(deps: AuthDeps): Hono<AuthenticatedEnv> {
       return c.html(decidedPage(principal, decision));
     })
     .post("/auth/token", (c) => token(c, deps, origin));
-}
-
-/** Keeps a new request of a device. Throws `limit-exceeded` where too many wait already. */
-async function newRequest(
-  deps: AuthDeps,
-  address: string,
-  named: string,
-): Promise<{ deviceCode: string; userCode: UserCode }> {
-  const now = deps.clock();
-  const { total, fromAddress } = await deps.signIns.countPending(address, now);
-  if (total >= MAX_PENDING_DEVICES || fromAddress >= MAX_PENDING_DEVICES_PER_ADDRESS)
-    throw new SallyportError("limit-exceeded", "too many devices wait for a sign-in", {
-      hint: "try again in ten minutes",
-    });
-  const { text, hash } = mintDeviceCode(randomBytes);
-  const userCode = mintUserCode(randomBytes);
-  const expiresAt = now + DEVICE_LIFETIME_MS;
-  const request: DeviceRequest = { deviceCode: hash, userCode, label: named, address, requestedAt: now, expiresAt };
-  await deps.signIns.putDevice(request);
-  return { deviceCode: text, userCode };
 }
 
 /**

@@ -3,10 +3,12 @@ import type { Instant } from "../../core/brand.ts";
 import type { PassText } from "../../core/identity/pass.ts";
 import type { Principal } from "../../core/identity/principal.ts";
 import type { Pass } from "../../core/ports/pass-store.ts";
-import { type Markup, page } from "../shared/html.ts";
+import { type Markup, moment, page } from "../shared/html.ts";
 import { CA_FILE, conninfo } from "./conninfo.ts";
 import type { ConnectionSummary, GatewayAddress } from "./deps.ts";
 import { statusOf } from "./passes.ts";
+import { hostKeyOf, sshCommand } from "./ssh-address.ts";
+import { hostKeySection } from "./ssh-pages.ts";
 
 interface Home {
   readonly principal: Principal;
@@ -52,7 +54,7 @@ function connectionTable(connections: readonly ConnectionSummary[], gateway: Gat
           <tr>
             <th>Name</th>
             <th>What it is</th>
-            <th>With psql</th>
+            <th>How to open it</th>
           </tr>
         </thead>
         <tbody>
@@ -61,16 +63,29 @@ function connectionTable(connections: readonly ConnectionSummary[], gateway: Gat
               html`<tr>
                 <td>${connection.name}</td>
                 <td>${connection.description}</td>
-                <td><code>${psql(gateway, connection)}</code></td>
+                <td>${command(gateway, connection)}</td>
               </tr>`,
           )}
         </tbody>
       </table>
     </div>
-    <p class="muted">
-      Keep <a href="/api/ca.pem">${CA_FILE}</a>, the gateway's certificate authority, where you run it; give a pass as
-      the password.
-    </p>`;
+    ${connections.some(({ protocol }) => protocol === "postgres") ? authorityNote() : ""}
+    ${connections.some(({ protocol }) => protocol === "ssh") ? sshNote(gateway) : ""}`;
+}
+
+function authorityNote(): Markup {
+  return html`<p class="muted">
+    Keep <a href="/api/ca.pem">${CA_FILE}</a>, the gateway's certificate authority, where you run psql; give a pass as
+    the password.
+  </p>`;
+}
+
+function sshNote(gateway: GatewayAddress): Markup {
+  const hostKey = hostKeyOf(gateway);
+  return html`<p class="muted">
+      ssh lets you in by a link that it shows, by a pass as the password, or by <a href="/ssh-keys">a key of yours</a>.
+    </p>
+    ${hostKey === undefined ? "" : hostKeySection(hostKey)}`;
 }
 
 function passTable(passes: readonly Pass[], now: Instant): Markup {
@@ -127,22 +142,25 @@ export function newPassPage({ principal, pass, text, connections, gateway }: Iss
     ${usable.map(
       (connection) =>
         html`<p>${connection.name}</p>
-          <pre>${psql(gateway, connection)}</pre>`,
+          ${command(gateway, connection, "pre")}`,
     )}
     <p><a href="/">Home</a></p>`;
   return page({ title: "Your pass", principal, body });
 }
 
-function psql(gateway: GatewayAddress, connection: ConnectionSummary): string {
-  return `psql ${shellQuoted(conninfo(gateway, connection))}`;
+/** What a person types to open it. */
+function command(gateway: GatewayAddress, connection: ConnectionSummary, as: "code" | "pre" = "code"): Markup {
+  const text = commandLine(gateway, connection);
+  if (text === undefined) return html`<span class="muted">not now: the gateway takes no SSH connections</span>`;
+  return as === "pre" ? html`<pre>${text}</pre>` : html`<code>${text}</code>`;
+}
+
+function commandLine(gateway: GatewayAddress, connection: ConnectionSummary): string | undefined {
+  if (connection.protocol === "postgres") return `psql ${shellQuoted(conninfo(gateway, connection))}`;
+  return gateway.ssh && sshCommand(gateway.host, gateway.ssh, connection);
 }
 
 /** One word of a POSIX shell (XCU §2.2). */
 function shellQuoted(text: string): string {
   return /["$`\\!]/.test(text) ? `'${text.replaceAll("'", "'\\''")}'` : `"${text}"`;
-}
-
-function moment(at: Instant): Markup {
-  const iso = new Date(at).toISOString();
-  return html`<time datetime="${iso}">${iso.slice(0, 16).replace("T", " ")} UTC</time>`;
 }

@@ -6,8 +6,8 @@ import type { Principal } from "../../core/identity/principal.ts";
 import type { Pass, PassId } from "../../core/ports/pass-store.ts";
 import type { AuthDeps, ConnectionSummary } from "./deps.ts";
 
-/** Members may revoke anyone's passes. */
-const ADMINS = "admins";
+/** Members may revoke anyone's passes, and remove anyone's public keys. */
+export const ADMINS = "admins";
 
 /** A person who needs more at once has a program that leaks them. */
 const MAX_LIVE_PASSES = 100;

@@ -1,5 +1,6 @@
 import type { Context, MiddlewareHandler } from "hono";
 import { html } from "hono/html";
+import type { Instant } from "../../core/brand.ts";
 import type { Principal } from "../../core/identity/principal.ts";
 import { STYLESHEET } from "./stylesheet.ts";
 
@@ -50,6 +51,12 @@ export function stylesheet(c: Context): Response {
 /** Is it a browser that wants to show what we answer? Paths under /api are for programs, whoever asks. */
 export function wantsPage(c: Context): boolean {
   return !c.req.path.startsWith("/api/") && (c.req.header("accept") ?? "").includes("text/html");
+}
+
+/** Such as `2026-11-22 10:15 UTC`. */
+export function moment(at: Instant): Markup {
+  const iso = new Date(at).toISOString();
+  return html`<time datetime="${iso}">${iso.slice(0, 16).replace("T", " ")} UTC</time>`;
 }
 
 export interface Page {

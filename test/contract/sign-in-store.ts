@@ -24,6 +24,7 @@ function request(over: Partial<DeviceRequest> = {}): DeviceRequest {
     userCode: mintUserCode(randomBytes),
     label: "sallyport on o'laptop ✓",
     address: "192.0.2.7",
+    connection: undefined,
     requestedAt: NOW,
     expiresAt: NOW + DEVICE_LIFETIME_MS,
     ...over,
@@ -51,8 +52,8 @@ export function signInStoreContract(adapter: string, make: () => SignInStore): v
 function deviceRequests(make: () => SignInStore): void {
   test("finds a device's request by either of its codes", async () => {
     const store = make();
-    const asked = await pending(store);
-    await pending(store);
+    const asked = await pending(store, { connection: "web-1 ünï" });
+    expect((await store.findDevice((await pending(store)).deviceCode))?.connection).toBeUndefined();
     const row = { ...asked, decision: { kind: "pending" }, lastPolledAt: undefined };
     expect(await store.findDevice(asked.deviceCode)).toEqual(row);
     expect(await store.findUserCode(asked.userCode)).toEqual(row);

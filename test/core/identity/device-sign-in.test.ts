@@ -21,6 +21,7 @@ const row: DeviceRow = {
   userCode: mintUserCode(randomBytes),
   label: "sallyport on laptop",
   address: "192.0.2.7",
+  connection: undefined,
   requestedAt: NOW,
   expiresAt: NOW + DEVICE_LIFETIME_MS,
   decision: { kind: "pending" },
@@ -69,6 +70,7 @@ describe("a device that polls", () => {
   test.each([
     ["an unknown code", undefined, undefined, NOW, "invalid_grant"],
     ["a code that was used", { ...row, decision: { kind: "used" as const } }, undefined, NOW, "invalid_grant"],
+    ["the code of somebody's ssh", { ...approved, connection: "web-1" }, undefined, NOW, "invalid_grant"],
     ["no decision yet", row, undefined, NOW, "authorization_pending"],
     ["no decision yet, five seconds after the last poll", row, NOW - 5000, NOW, "authorization_pending"],
     ["no decision yet, two seconds after the last poll", row, NOW - 2000, NOW, "slow_down"],

@@ -7,6 +7,7 @@ import {
   MAX_WRONG_CODES,
   WRONG_CODES_WINDOW_MS,
 } from "../../../core/identity/device-sign-in.ts";
+import { requestDevice } from "../../../core/identity/device-request.ts";
 import type { Principal } from "../../../core/identity/principal.ts";
 import { signInOverHttp, browserless } from "../../../cli/browserless-sign-in.ts";
 import { authApp } from "../../../functions/auth/app.ts";
@@ -190,6 +191,16 @@ describe("the page of a device", () => {
     for (const shown of [user_code, ALICE.name, "192.0.2.7", "&lt;img src=x onerror=&quot;alert("])
       expect(text).toContain(shown);
     expect(text).not.toContain("<img");
+  });
+
+  test("says which connection somebody at an SSH client asks for, and to a program of that name what it would really get", async () => {
+    const asking = { address: "192.0.2.9", label: "OpenSSH_9.2", connection: "web-<1>" };
+    const { userCode } = await requestDevice(deps.signIns, asking, deps.clock());
+    const text = await (await review(userCode)).text();
+    expect(text).toContain(`asks to open <strong>web-&lt;1&gt;</strong> as <strong>${ALICE.name}</strong>`);
+    expect(text).toContain("192.0.2.9");
+    const program = await start({ label: "ssh to web-<1>" });
+    expect(await (await review(program.user_code)).text()).toContain("to get passes and to read what you may read");
   });
 
   test("asks for the code when the address has none, and changes nothing by being looked at", async () => {

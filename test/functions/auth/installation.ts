@@ -17,6 +17,7 @@ import { GROUPS_CLAIM, type RunningOidcProvider, startOidcProvider } from "../..
 import { sqlitePassStore } from "../../../local/pass-store.ts";
 import { sqlitePeopleStore } from "../../../local/people-store.ts";
 import { sqliteSignInStore } from "../../../local/sign-in-store.ts";
+import { sqliteSshKeyStore } from "../../../local/ssh-key-store.ts";
 
 export const CLIENT = { id: "sallyport", secret: "s3cret:with%special&characters" };
 
@@ -51,6 +52,7 @@ export function depsInMemory(over: Partial<AuthDeps> & Pick<AuthDeps, "baseUrl">
     passes: sqlitePassStore(db),
     signIns: sqliteSignInStore(db),
     people: sqlitePeopleStore(db),
+    sshKeys: sqliteSshKeyStore(db),
     connections: () => CONNECTIONS,
     gateway: { host: "gateway.example", port: 5432, caPem: CA_PEM },
     clock: () => Date.now() + ahead,

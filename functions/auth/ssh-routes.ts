@@ -1,0 +1,70 @@
+import { Hono } from "hono";
+import { z } from "zod";
+import { SallyportError } from "../../core/errors.ts";
+import { sshKeyId } from "../../core/identity/ssh-key.ts";
+import type { SshFingerprint, SshKey } from "../../core/ports/ssh-key-store.ts";
+import { type AuthenticatedEnv, authenticated } from "../shared/authenticated.ts";
+import { label, readBody } from "../shared/request.ts";
+import type { AuthDeps } from "./deps.ts";
+import { hostKeyOf } from "./ssh-address.ts";
+import { registerKey, removeKey } from "./ssh-keys.ts";
+import { sshKeysPage } from "./ssh-pages.ts";
+
+/** A whole file of one's keys may be pasted by mistake, and is told so. */
+const pasted = z.string().max(32_768);
+const newKeyBody = z.strictObject({ publicKey: pasted, label: label.optional() });
+const newKeyForm = z.object({ public_key: pasted, label: label.default("") });
+
+/** A key as programs see it; `id` names it in paths. */
+export interface SshKeyView {
+  readonly id: string;
+  readonly fingerprint: SshFingerprint;
+  readonly type: string;
+  readonly label: string;
+  readonly registeredAt: string;
+}
+
+/** One's public keys, as JSON and as a page with forms, and the gateway's own. */
+export function sshRoutes(deps: AuthDeps): Hono<AuthenticatedEnv> {
+  const signedIn = authenticated(deps);
+  return new Hono<AuthenticatedEnv>()
+    .get("/api/ssh-keys", signedIn, async (c) =>
+      c.json({ keys: (await deps.sshKeys.listFor(c.get("principal").id)).map(keyView) }),
+    )
+    .post("/api/ssh-keys", signedIn, async (c) => {
+      const { publicKey, label: named } = await readBody(c, newKeyBody);
+      return c.json(keyView(await registerKey(deps, c.get("principal"), { publicKey, label: named })), 201);
+    })
+    .delete("/api/ssh-keys/:id", signedIn, async (c) =>
+      c.json(keyView(await removeKey(deps, c.get("principal"), c.req.param("id")))),
+    )
+    .get("/api/ssh-host-key", (c) => {
+      const hostKey = hostKeyOf(deps.gateway);
+      if (hostKey === undefined) throw new SallyportError("not-found", "this gateway takes no SSH connections");
+      return c.json(hostKey);
+    })
+    .get("/ssh-keys", signedIn, async (c) => {
+      const principal = c.get("principal");
+      const keys = await deps.sshKeys.listFor(principal.id);
+      return c.html(sshKeysPage({ principal, keys, hostKey: hostKeyOf(deps.gateway) }));
+    })
+    .post("/ssh-keys", signedIn, async (c) => {
+      const { public_key: publicKey, label: named } = await readBody(c, newKeyForm);
+      await registerKey(deps, c.get("principal"), { publicKey, label: named });
+      return c.redirect("/ssh-keys", 303);
+    })
+    .post("/ssh-keys/:id/remove", signedIn, async (c) => {
+      await removeKey(deps, c.get("principal"), c.req.param("id"));
+      return c.redirect("/ssh-keys", 303);
+    });
+}
+
+function keyView({ fingerprint, type, label: named, registeredAt }: SshKey): SshKeyView {
+  return {
+    id: sshKeyId(fingerprint),
+    fingerprint,
+    type,
+    label: named,
+    registeredAt: new Date(registeredAt).toISOString(),
+  };
+}
