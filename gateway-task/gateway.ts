@@ -39,7 +39,8 @@ export interface GatewayDeps extends EvidenceStores {
   readonly logger: Logger;
   readonly postgres: Pick<PostgresListenerDeps, "listen" | "tls" | "plaintextOnLoopback">;
   /** Not given: nothing listens for SSH. */
-  readonly ssh?: Pick<SshListenerDeps, "listen" | "hostKey" | "signIn"> | undefined;
+  readonly ssh?:
+    Pick<SshListenerDeps, "listen" | "hostKey" | "deviceLink" | "signIns" | "people" | "sshKeys"> | undefined;
 }
 
 export interface Gateway {
@@ -65,7 +66,7 @@ export async function startGateway(deps: GatewayDeps): Promise<Gateway> {
   const listeners: { readonly port: number; close(): void }[] = [];
   try {
     listeners.push(await listenForPostgres({ ...deps, ...deps.postgres, ...guard, recorder, live, openMasker }));
-    if (deps.ssh) listeners.push(await listenForSsh({ ...deps, ...deps.ssh, ...guard, recorder, live }));
+    if (deps.ssh) listeners.push(await listenForSsh({ ...deps.ssh, ...deps, ...guard, recorder, live }));
   } catch (error) {
     for (const listener of listeners) listener.close();
     live.close();

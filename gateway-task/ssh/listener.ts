@@ -1,20 +1,22 @@
 import net from "node:net";
-import ssh2, { type Connection } from "ssh2";
+import ssh2, { type ClientInfo, type Connection } from "ssh2";
 import type { SessionDeps } from "../session.ts";
 import { newSourceLimits } from "../source-limits.ts";
 import { ALGORITHMS } from "./algorithms.ts";
 import { socketOf } from "./leg.ts";
-import { LogIn, type SshSignIn } from "./log-in.ts";
+import { passesForKeys } from "./key-sign-in.ts";
+import { type Caller, LogIn, type SignInDeps } from "./log-in.ts";
 
 const KEEPALIVE_MS = 60_000;
 /** From the first byte until keys are exchanged and the client says who it is; OpenSSH's LoginGraceTime is two minutes. */
 const GREETING_TIMEOUT_MS = 20_000;
 
-export interface SshListenerDeps extends SessionDeps {
+export type SshListenerDeps = SessionDeps & SignInDeps & SshListenerOptions;
+
+export interface SshListenerOptions {
   readonly listen: { readonly host: string; readonly port: number };
   /** A private key in OpenSSH's or PEM format, the same in every task. */
   readonly hostKey: string | Buffer;
-  readonly signIn: SshSignIn;
 }
 
 export interface SshListener {
@@ -28,11 +30,12 @@ export async function listenForSsh(deps: SshListenerDeps): Promise<SshListener> 
   const limits = newSourceLimits();
   const options = { hostKeys: [deps.hostKey], algorithms: ALGORITHMS, ident: "Sallyport" };
   const ssh = new ssh2.Server(options as unknown as ssh2.ServerConfig);
-  const logIns = new WeakMap<net.Socket, { readonly client: string; readonly arrived: () => void }>();
-  ssh.on("connection", (connection: Connection) => {
-    const known = logIns.get(socketOf(connection));
-    if (known === undefined) return void connection.end();
-    new LogIn(connection, known.client, known.arrived, deps);
+  const callers = new WeakMap<net.Socket, Omit<Caller, "software">>();
+  const logInDeps = { ...deps, passForKey: passesForKeys(deps) };
+  ssh.on("connection", (connection: Connection, { header }: ClientInfo) => {
+    const caller = callers.get(socketOf(connection));
+    if (caller === undefined) return void connection.end();
+    new LogIn(connection, { ...caller, software: header.versions.software }, logInDeps);
   });
   const server = net.createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEPALIVE_MS }, (socket) => {
     const address = socket.remoteAddress ?? "";
@@ -49,7 +52,7 @@ export async function listenForSsh(deps: SshListenerDeps): Promise<SshListener> 
       clearTimeout(late);
       release();
     });
-    logIns.set(socket, {
+    callers.set(socket, {
       client,
       arrived: () => {
         clearTimeout(late);

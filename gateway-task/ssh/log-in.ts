@@ -1,11 +1,14 @@
 import ssh2, { type AuthContext, type Connection, type KeyboardAuthContext, type PublicKeyAuthContext } from "ssh2";
 import { asSallyportError, SallyportError } from "../../core/errors.ts";
 import { redactPasses } from "../../core/identity/pass.ts";
+import { sshFingerprint } from "../../core/identity/ssh-key.ts";
 import { CONNECT_PATIENCE_MS, type Doorway } from "../admission.ts";
 import { consentsText } from "../consent.ts";
 import { openSession, type SessionDeps } from "../session.ts";
 import { clientLeg, type Leg, sendBanner } from "./leg.ts";
+import { type KeySignInDeps, type PassForKey, principalOfKey } from "./key-sign-in.ts";
 import { openRelay } from "./session.ts";
+import { type DeviceSignInDeps, passFor, startDeviceSignIn } from "./sign-in.ts";
 import { openTarget } from "./target.ts";
 
 /** Six tries, as OpenSSH's MaxAuthTries. */
@@ -17,32 +20,25 @@ const SIGN_IN_TIMEOUT_MS = 10 * 60_000;
 
 const METHODS = ["publickey", "password", "keyboard-interactive"] as const;
 
-/** A sign-in in a browser that the person at the client has been asked for. */
-interface DeviceSignIn {
-  /** What the client prints: the link, and the code. */
-  readonly instruction: string;
-  /** Resolves to a pass when the person has confirmed. Rejects where they have not, or `signal` aborts. */
-  decided(signal: AbortSignal): Promise<string>;
-}
+/** What signing in needs beside passes. */
+export type SignInDeps = DeviceSignInDeps & KeySignInDeps;
 
-/** How people show who they are, beside a pass. */
-export interface SshSignIn {
-  device(asked: { readonly address: string; readonly connection: string }): Promise<DeviceSignIn>;
-  /** Whether somebody has registered this key, by its blob (RFC 4253 §6.6). */
-  knows(key: Buffer): Promise<boolean>;
-  /** A pass for the person who has registered this key, whose signature has been verified. */
-  passOfKey(key: Buffer, connection: string): Promise<string>;
-}
+export type LogInDeps = SessionDeps & SignInDeps & { readonly passForKey: PassForKey };
 
-export interface LogInDeps extends SessionDeps {
-  readonly signIn: SshSignIn;
+/** Who connects, as far as one can tell. */
+export interface Caller {
+  /** `address:port`. */
+  readonly client: string;
+  /** What the client calls its software. */
+  readonly software: string;
+  /** Called when it has signed in: from then on it is no longer counted among those that have not. */
+  readonly arrived: () => void;
 }
 
 /** The log-in of one client, up to where its session lives. What goes wrong is told to the client and logged. */
 export class LogIn {
   readonly #connection: Connection;
-  readonly #client: string;
-  readonly #arrived: () => void;
+  readonly #caller: Caller;
   readonly #deps: LogInDeps;
   readonly #leg: Leg<"client">;
   readonly #deadline = new AbortController();
@@ -50,14 +46,9 @@ export class LogIn {
   #tries = 0;
   #over = false;
 
-  /**
-   * @param client `address:port`
-   * @param arrived called when it has signed in: from then on it is no longer counted among those that have not
-   */
-  constructor(connection: Connection, client: string, arrived: () => void, deps: LogInDeps) {
+  constructor(connection: Connection, caller: Caller, deps: LogInDeps) {
     this.#connection = connection;
-    this.#client = client;
-    this.#arrived = arrived;
+    this.#caller = caller;
     this.#deps = deps;
     this.#leg = clientLeg(connection);
     this.#timer = this.#within(LOG_IN_TIMEOUT_MS);
@@ -90,16 +81,25 @@ export class LogIn {
       await this.#open(context.username, pass);
       this.#over = true;
       clearTimeout(this.#timer);
-      this.#arrived();
+      this.#caller.arrived();
       context.accept();
     } catch (thrown) {
-      const error = asSallyportError(thrown, "internal", "the gateway failed");
-      const { client, code, reason } = { client: this.#client, code: error.code, reason: redactPasses(error.message) };
-      this.#deps.logger.warn({ client, code, reason }, "an SSH log-in was refused");
-      if (code === "internal") this.#deps.logger.error({ err: thrown }, "an SSH log-in failed for a reason of ours");
-      if (code.startsWith("pass-")) this.#reject(context);
-      else this.#refuse(error);
+      this.#failed(context, thrown);
     }
+  }
+
+  #failed(context: AuthContext, thrown: unknown): void {
+    const error = asSallyportError(thrown, "internal", "the gateway failed");
+    const about = { client: this.#caller.client, code: error.code, reason: redactPasses(error.message) };
+    this.#deps.logger.warn(about, "an SSH log-in was refused");
+    if (error.code === "internal")
+      this.#deps.logger.error({ err: thrown }, "an SSH log-in failed for a reason of ours");
+    if (error.code === "sign-in-required") {
+      // Another method may do: the client goes on to it.
+      sendBanner(this.#connection, `sallyport: ${textOf(error)}\n`);
+      this.#reject(context);
+    } else if (error.code.startsWith("pass-")) this.#reject(context);
+    else this.#refuse(error);
   }
 
   /** The pass that the client has shown or earned; undefined where this method came to nothing, and the client was told. */
@@ -121,20 +121,21 @@ export class LogIn {
   /** Keyboard-interactive without a prompt (RFC 4256 §3.2): the client prints the instruction, and waits. */
   async #byBrowser(context: KeyboardAuthContext): Promise<string> {
     const { signal } = this.#deadline;
-    const address = this.#client.slice(0, this.#client.lastIndexOf(":"));
-    const device = await this.#deps.signIn.device({ address, connection: context.username });
+    const { client, software } = this.#caller;
+    const address = client.slice(0, client.lastIndexOf(":"));
+    const device = await startDeviceSignIn(this.#deps, { address, connection: context.username, label: software });
     this.#extend(SIGN_IN_TIMEOUT_MS);
     const gaveUp = new AbortController();
     context.once("abort", () => gaveUp.abort(new SallyportError("sign-in-failed", "the client tried something else")));
     context.prompt([], "Sallyport", device.instruction, () => {});
-    const pass = await device.decided(AbortSignal.any([signal, gaveUp.signal]));
+    const principal = await device.decided(AbortSignal.any([signal, gaveUp.signal]));
     this.#extend(LOG_IN_TIMEOUT_MS);
-    return pass;
+    return passFor(this.#deps, principal, context.username);
   }
 
   async #byKey(context: PublicKeyAuthContext): Promise<string | undefined> {
     const { key, signature, blob, hashAlgo } = context;
-    const known = await this.#deps.signIn.knows(key.data);
+    const known = (await this.#deps.sshKeys.find(sshFingerprint(key.data))) !== undefined;
     if (known && signature === undefined) {
       context.accept(); // only says that this key would do (RFC 4252 §7)
       return undefined;
@@ -146,7 +147,8 @@ export class LogIn {
       signature !== undefined &&
       blob !== undefined &&
       parsed.verify(blob, signature, hashAlgo) === true;
-    if (verified) return this.#deps.signIn.passOfKey(key.data, context.username);
+    const principal = verified ? await principalOfKey(this.#deps, key.data) : undefined;
+    if (principal !== undefined) return this.#deps.passForKey(principal, key.data, context.username);
     this.#reject(context);
     return undefined;
   }
@@ -159,13 +161,8 @@ export class LogIn {
       const asked = `Asked of ${consentsText(consents)}. They decide at ${link}`;
       sendBanner(this.#connection, `sallyport: held for consent: ${reason}. ${asked}\n`);
     };
-    const login = {
-      protocol: "ssh",
-      connection,
-      pass,
-      settings: new Map<string, string>(),
-      client: this.#client,
-    } as const;
+    const { client } = this.#caller;
+    const login = { protocol: "ssh", connection, pass, settings: NO_SETTINGS, client } as const;
     const session = await openSession(
       this.#deps,
       login,
@@ -181,8 +178,14 @@ export class LogIn {
     else context.reject([...METHODS]);
   }
 
-  #refuse({ message, hint }: SallyportError): void {
+  #refuse(error: SallyportError): void {
     this.#over = true;
-    this.#leg.end(hint === undefined ? message : `${message}. ${hint}`);
+    this.#leg.end(textOf(error));
   }
+}
+
+const NO_SETTINGS: ReadonlyMap<string, string> = new Map();
+
+function textOf({ message, hint }: SallyportError): string {
+  return hint === undefined ? message : `${message}. ${hint}`;
 }

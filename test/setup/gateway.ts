@@ -21,7 +21,6 @@ import type { SessionEvent, StatementEvent } from "../../core/recording/events.t
 import { readEvents } from "../../core/recording/reader.ts";
 import { verifySession } from "../../core/recording/verify.ts";
 import { startGateway, type Gateway, type GatewayDeps } from "../../gateway-task/gateway.ts";
-import type { SshSignIn } from "../../gateway-task/ssh/log-in.ts";
 import { openLocalState, type LocalState } from "../../local/state.ts";
 import { testAuthority } from "./certificates.ts";
 
@@ -143,7 +142,12 @@ export async function startTestGateway(options: TestGatewayOptions): Promise<Tes
       tls: options.tls === false ? undefined : createSecureContext(await authority.issue("127.0.0.1", "localhost")),
       plaintextOnLoopback: options.plaintextOnLoopback ?? false,
     },
-    ssh: options.ssh && { listen: { host: "127.0.0.1", port: 0 }, hostKey: hostKey.private, signIn: NO_SIGN_IN },
+    ssh: options.ssh && {
+      ...state,
+      listen: { host: "127.0.0.1", port: 0 },
+      hostKey: hostKey.private,
+      deviceLink: (userCode) => `https://sallyport.test/device?user_code=${userCode}`,
+    },
   });
   return {
     host: "127.0.0.1",
@@ -168,13 +172,6 @@ export async function startTestGateway(options: TestGatewayOptions): Promise<Tes
 }
 
 const SSH_KEY = "ssh-key";
-
-/** Passes alone let people in, where a test asks for nothing else. */
-const NO_SIGN_IN: SshSignIn = {
-  device: () => Promise.reject(new Error("there is no sign-in by browser in this test")),
-  knows: async () => false,
-  passOfKey: () => Promise.reject(new Error("there are no keys in this test")),
-};
 
 function connectionsOf({ target, ssh, access = ["engineers"], durability = "intent" }: TestGatewayOptions) {
   const { host, port, database = "postgres", otherDatabases = false, user, password, tls } = target;
