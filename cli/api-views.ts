@@ -15,9 +15,16 @@ const connectionView = z.object({
   protocol: z.string(),
   description: z.string(),
   host: z.string(),
-  port: z.number().int(),
-  conninfo: z.string(),
+  /** Null for an SSH connection while the gateway takes none; so is all that follows. */
+  port: z.number().int().nullable(),
+  /** Of PostgreSQL. */
+  conninfo: z.string().optional(),
+  /** Of SSH, and what proves the gateway there. */
+  command: z.string().nullable().optional(),
+  fingerprint: z.string().nullable().optional(),
+  knownHosts: z.string().nullable().optional(),
 });
+export type ConnectionView = z.infer<typeof connectionView>;
 export const connectionsView = z.object({ connections: z.array(connectionView) });
 
 export const passView = z.object({
@@ -32,6 +39,21 @@ export const passView = z.object({
 export const passesView = z.object({ passes: z.array(passView) });
 /** The one answer that has the text of a pass. */
 export const newPassView = passView.extend({ pass: z.string() });
+
+export const sshKeyView = z.object({
+  id: z.string(),
+  fingerprint: z.string(),
+  type: z.string(),
+  label: z.string(),
+  registeredAt: z.string(),
+});
+export const sshKeysView = z.object({ keys: z.array(sshKeyView) });
+export const hostKeyView = z.object({
+  /** As it stands in a file that others write: one line, of its two words. */
+  publicKey: z.string().regex(/^[a-z0-9@.-]+ [A-Za-z0-9+/]+={0,2}$/),
+  fingerprint: z.string(),
+  knownHosts: z.string(),
+});
 
 export const sessionView = z.object({
   id: z.string(),

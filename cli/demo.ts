@@ -19,7 +19,8 @@ import { playGuarded } from "./demo-guarded.ts";
 import { APPLICATION_SCRIPT, SHOP_SCRIPT } from "./demo-script.ts";
 import { DEMO_CONNECTION, type DemoStage, setDemoStage } from "./demo-stage.ts";
 import { EXIT } from "./exit-status.ts";
-import { findProgram, howToInstallPsql } from "./psql.ts";
+import { findProgram } from "./foreground.ts";
+import { howToInstallPsql } from "./psql.ts";
 import { untilStopped } from "./until-stopped.ts";
 
 /**

@@ -1,6 +1,6 @@
 import { ERRORS, type ErrorCode } from "../core/errors.ts";
 
-/** What a command ends with. `sallyport psql` ends with psql's own status once psql runs. */
+/** What a command ends with. `sallyport psql` and `ssh` end with the client's own status once it runs. */
 export const EXIT = { ok: 0, failure: 1, usage: 2, notSignedIn: 3, refused: 4 } as const;
 
 export const EXIT_STATUSES = `Exit status:
@@ -9,7 +9,7 @@ export const EXIT_STATUSES = `Exit status:
   2  wrong usage: an unknown command or option, a value that cannot be
   3  not signed in: run \`sallyport login\`
   4  denied, or not there for you
-  \`sallyport psql\` ends with psql's own status.`;
+  \`sallyport psql\` and \`sallyport ssh\` end with the status of psql and ssh.`;
 
 const REFUSALS: ReadonlySet<number> = new Set([403, 404]);
 

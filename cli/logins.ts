@@ -5,6 +5,7 @@ import { z } from "zod";
 import { SallyportError } from "../core/errors.ts";
 import { makeFolder, systemCode } from "../local/files.ts";
 import { PRIVATE_FILE, PRIVATE_FOLDER, PUBLIC_FILE, readPrivate, replaceFile } from "./private-files.ts";
+import { HOST_KEY_ALIAS } from "./ssh.ts";
 
 const login = z.object({
   /** The bearer token; the reason why nobody else may read the file. */
@@ -47,14 +48,25 @@ export async function readLogins(folder: string): Promise<Logins> {
   }
 }
 
+/** What a server tells of its gateway, which clients are to believe from then on. */
+interface Trusted {
+  /** PEM of its certificate authority. */
+  readonly caPem: string;
+  /** Its SSH host key, `type base64`; undefined where it takes no SSH connections. */
+  readonly hostKey: string | undefined;
+}
+
 /**
- * Keeps a log-in and the authority of that server's gateway, and makes it the current one.
+ * Keeps a log-in and what proves that server's gateway, and makes it the current one.
  * @returns the file of the authority
  */
-export async function keepLogin(folder: string, server: string, kept: Login, caPem: string): Promise<string> {
+export async function keepLogin(folder: string, server: string, kept: Login, trusted: Trusted): Promise<string> {
   await makeFolder(folder, PRIVATE_FOLDER);
   const authority = caFile(folder, server);
-  await replaceFile(authority, caPem, PUBLIC_FILE);
+  await replaceFile(authority, trusted.caPem, PUBLIC_FILE);
+  const known = knownHostsFile(folder, server);
+  if (trusted.hostKey === undefined) await unlink(known).catch(unlessAbsent);
+  else await replaceFile(known, `${HOST_KEY_ALIAS} ${trusted.hostKey}\n`, PUBLIC_FILE);
   const { servers } = await readLogins(folder);
   await write(folder, { version: 1, current: server, servers: { ...servers, [server]: kept } });
   return authority;
@@ -66,13 +78,22 @@ export async function forgetLogin(folder: string, server: string): Promise<boole
   if (!Object.hasOwn(servers, server)) return false;
   const rest = Object.fromEntries(Object.entries(servers).filter(([name]) => name !== server));
   await write(folder, { version: 1, current: current === server ? null : current, servers: rest });
-  await unlink(caFile(folder, server)).catch(unlessAbsent);
+  for (const kept of [caFile(folder, server), knownHostsFile(folder, server)]) await unlink(kept).catch(unlessAbsent);
   return true;
 }
 
 /** Where the authority of a server's gateway is kept, for `sslrootcert`. */
 export function caFile(folder: string, server: string): string {
-  return join(folder, `ca-${server.replace(/[^A-Za-z0-9.]+/g, "-")}.pem`);
+  return join(folder, `ca-${inFileName(server)}.pem`);
+}
+
+/** Where the host key of a server's gateway is kept, for `UserKnownHostsFile`. */
+export function knownHostsFile(folder: string, server: string): string {
+  return join(folder, `known_hosts-${inFileName(server)}`);
+}
+
+function inFileName(server: string): string {
+  return server.replace(/[^A-Za-z0-9.]+/g, "-");
 }
 
 function pathOf(folder: string): string {

@@ -11,6 +11,8 @@ import { policyCommand } from "./commands/policy.ts";
 import { psqlCommand } from "./commands/psql.ts";
 import { serveCommand } from "./commands/serve.ts";
 import { replayCommand, sessionsCommand } from "./commands/sessions.ts";
+import { knownHostsCommand, sshCommand } from "./commands/ssh.ts";
+import { sshKeyCommand } from "./commands/ssh-key.ts";
 import { withCommon } from "./context.ts";
 import { EXIT_STATUSES } from "./exit-status.ts";
 
@@ -32,7 +34,10 @@ export function sallyport(quiet: boolean): Command {
     whoamiCommand(),
     connectionsCommand(),
     psqlCommand(),
+    sshCommand(),
     passCommand(),
+    sshKeyCommand(),
+    knownHostsCommand(),
     approvalsCommand(),
   ];
   const asReader = [sessionsCommand(), replayCommand(), verifyCommand(), exportCommand()];

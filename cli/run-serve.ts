@@ -27,6 +27,7 @@ async function optionsOf(flags: ServeFlags, logger: Logger): Promise<ServeOption
     state: flags.state,
     config: flags.config,
     listen: parseAddress(flags.listen, "--listen"),
+    sshListen: flags.sshListen === undefined ? undefined : parseAddress(flags.sshListen, "--ssh-listen"),
     http: parseAddress(flags.http, "--http"),
     publicUrl: flags.publicUrl,
     advertise: flags.advertise,

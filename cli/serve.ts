@@ -8,11 +8,11 @@ import type { Logger } from "pino";
 import { asSallyportError, SallyportError } from "../core/errors.ts";
 import type { ApprovalDesk } from "../core/ports/approval-desk.ts";
 import { authApp } from "../functions/auth/app.ts";
-import type { AuthDeps, OidcConfig } from "../functions/auth/deps.ts";
+import type { GatewayAddress, OidcConfig } from "../functions/auth/deps.ts";
 import { replayApp } from "../functions/replay/app.ts";
 import { problemNotFound } from "../functions/shared/problem.ts";
 import { siteOf } from "../functions/shared/site.ts";
-import { startGateway } from "../gateway-task/gateway.ts";
+import { type GatewayDeps, startGateway } from "../gateway-task/gateway.ts";
 import { type Configuration, watchConfiguration } from "../local/configuration.ts";
 import { GROUPS_CLAIM, type Person, startOidcProvider } from "../local/oidc-provider.ts";
 import type { SmtpOptions } from "../local/smtp-mailer.ts";
@@ -22,6 +22,7 @@ import { type Approvals, composeApprovals } from "./approvals.ts";
 import { canonicalHost } from "./canonical-host.ts";
 import { givenCertificate, ownCertificate, type ServerCertificate } from "./certificates.ts";
 import { listenForHttp } from "./http-server.ts";
+import { type SshListening, sshListening } from "./ssh-listening.ts";
 import { maskingKey, tokenKey } from "./token-key.ts";
 
 /** The group whose members see everybody's sessions. */
@@ -42,6 +43,8 @@ export interface ServeOptions {
   readonly config: string;
   /** The gateway, for PostgreSQL clients. */
   readonly listen: ListenAddress;
+  /** The gateway, for SSH clients. By default at port 2222 beside `listen`, where a connection is of SSH when it starts. */
+  readonly sshListen?: ListenAddress | undefined;
   /** Pages and API. */
   readonly http: ListenAddress;
   /** Where browsers reach the pages, if not at `http` itself. */
@@ -59,8 +62,8 @@ export interface ServeOptions {
 export interface Running {
   /** The origin of pages and API. */
   readonly url: string;
-  /** Where native clients connect to; `caPem` is what they must trust. */
-  readonly gateway: { readonly host: string; readonly port: number; readonly caPem: string };
+  /** Where native clients connect to, and what they must trust. */
+  readonly gateway: GatewayAddress;
   readonly issuer: string;
   readonly approvals: Pick<Approvals, "desk" | "outbox">;
   /** Resolves when nothing can be recorded any more. */
@@ -105,13 +108,17 @@ async function start(options: ServeOptions, closers: Closer[]): Promise<Omit<Run
   const oidc = await identityProvider(options, url, closers);
   const approvals = composeApprovals({ options, state, configuration, auditors: AUDITORS, url, key });
   closers.push(() => approvals.close());
-  const task = startGateway(gatewayDeps(options, state, configuration, approvals.desk, certificate));
+  const ssh = await sshListening(options, configuration.connections(), url);
+  const task = startGateway(
+    gatewayDeps({ options, state, configuration, approvals: approvals.desk, certificate, ssh }),
+  );
   const gateway = await at(options.listen, "--listen", task);
   closers.push((withinMs) => gateway.close(withinMs));
   const reached = {
     host: options.advertise ?? clientHost(options.listen.host),
     port: gateway.postgresPort,
     caPem: certificate.ca,
+    ssh: ssh && { port: ssh.listen.port, hostKey: ssh.hostKey.publicKey },
   };
   const pages = app({ url, state, configuration, key, oidc, gateway: reached, approvals, logger });
   // A proxy may well ask by another name than the public one.
@@ -147,9 +154,9 @@ async function at<T>(address: ListenAddress, option: string, listening: Promise<
 }
 
 /** The embedded provider's passwords are printed in our documentation: it must not let anyone in from elsewhere. */
-function demandLocalIfEmbedded({ identity, listen, http }: ServeOptions): void {
+function demandLocalIfEmbedded({ identity, listen, sshListen, http }: ServeOptions): void {
   if (identity.kind === "external") return;
-  const open = [listen, http, identity.listen].find(({ host }) => !isLoopbackHost(host));
+  const open = [listen, sshListen ?? listen, http, identity.listen].find(({ host }) => !isLoopbackHost(host));
   if (open === undefined) return;
   throw new SallyportError(
     "configuration-invalid",
@@ -189,13 +196,19 @@ async function identityProvider(
   };
 }
 
-function gatewayDeps(
-  { listen, logger }: ServeOptions,
-  state: LocalState,
-  configuration: Configuration,
-  approvals: ApprovalDesk,
-  { cert, key }: ServerCertificate,
-): Parameters<typeof startGateway>[0] {
+interface GatewayParts {
+  readonly options: ServeOptions;
+  readonly state: LocalState;
+  readonly configuration: Configuration;
+  readonly approvals: ApprovalDesk;
+  readonly certificate: ServerCertificate;
+  readonly ssh: SshListening | undefined;
+}
+
+function gatewayDeps(parts: GatewayParts): GatewayDeps & Pick<GatewayParts, "ssh"> {
+  const { options, state, configuration, approvals, certificate, ssh } = parts;
+  const { listen, logger } = options;
+  const { cert, key } = certificate;
   return {
     ...state,
     task: `${hostname()}-${process.pid}-${randomBytes(4).toString("hex")}`,
@@ -206,6 +219,7 @@ function gatewayDeps(
     clock: Date.now,
     logger,
     postgres: { listen, tls: createSecureContext({ cert, key }), plaintextOnLoopback: false },
+    ssh,
   };
 }
 
@@ -215,7 +229,7 @@ interface AppParts {
   readonly configuration: Configuration;
   readonly key: Uint8Array;
   readonly oidc: OidcConfig;
-  readonly gateway: AuthDeps["gateway"];
+  readonly gateway: GatewayAddress;
   readonly approvals: Approvals;
   readonly logger: Logger;
 }

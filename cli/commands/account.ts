@@ -1,6 +1,6 @@
 import { Command } from "commander";
 import { SallyportError } from "../../core/errors.ts";
-import { connectionsView, meView } from "../api-views.ts";
+import { type ConnectionView, connectionsView, meView } from "../api-views.ts";
 import { asks } from "../context.ts";
 import { forgetLogin } from "../logins.ts";
 import { moment } from "../output.ts";
@@ -38,7 +38,15 @@ export function connectionsCommand(): Command {
   return asks(command, async ({ out, api }) => {
     const answer = await api().json({ path: "/api/connections" }, connectionsView);
     if (out.json) return out.value(answer);
-    const rows = answer.connections.map(({ name, protocol, description }) => [name, protocol, description]);
-    out.table(["NAME", "PROTOCOL", "DESCRIPTION"], rows, "None of your groups has access to a connection.");
+    const rows = answer.connections.map((one) => [one.name, one.protocol, howToOpen(one), one.description]);
+    out.table(
+      ["NAME", "PROTOCOL", "OPEN IT WITH", "DESCRIPTION"],
+      rows,
+      "None of your groups has access to a connection.",
+    );
   });
+}
+
+function howToOpen({ name, protocol, command }: ConnectionView): string {
+  return protocol === "postgres" ? `sallyport psql ${name}` : (command ?? "not now");
 }

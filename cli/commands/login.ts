@@ -4,7 +4,7 @@ import { Command } from "commander";
 import { SallyportError } from "../../core/errors.ts";
 import { DEVICE_GRANT } from "../../core/identity/device-sign-in.ts";
 import { type Api, apiOf } from "../api-client.ts";
-import { deviceView, meView, tokenRefusalView, tokenView } from "../api-views.ts";
+import { deviceView, hostKeyView, meView, tokenRefusalView, tokenView } from "../api-views.ts";
 import { asks, type Context } from "../context.ts";
 import { keepLogin } from "../logins.ts";
 import { moment } from "../output.ts";
@@ -45,9 +45,20 @@ async function signIn({ server, folder, out, anonymous }: Context): Promise<void
   const me = await mine.json({ path: "/api/me" }, meView);
   const caPem = await mine.text({ path: "/api/ca.pem" });
   const { sessionExpiresAt: expiresAt, id, name, groups } = me;
-  const caFile = await keepLogin(folder, server, { token, expiresAt, name }, caPem);
+  const trusted = { caPem, hostKey: await hostKeyOf(mine) };
+  const caFile = await keepLogin(folder, server, { token, expiresAt, name }, trusted);
   if (out.json) return out.value({ server, id, name, groups, expiresAt, caFile });
   out.line(`Signed in at ${server} as ${name} until ${moment(expiresAt)}.`);
+}
+
+/** Undefined where the gateway takes no SSH connections. */
+async function hostKeyOf(api: Api): Promise<string | undefined> {
+  try {
+    return (await api.json({ path: "/api/ssh-host-key" }, hostKeyView)).publicKey;
+  } catch (thrown) {
+    if (thrown instanceof SallyportError && thrown.code === "not-found") return undefined;
+    throw thrown;
+  }
 }
 
 type Poll = { readonly token: string } | { readonly wait: number };

@@ -1,12 +1,11 @@
-import { hostname } from "node:os";
 import { Command } from "commander";
 import { SallyportError } from "../../core/errors.ts";
-import { readPublic } from "../private-files.ts";
-import type { Api } from "../api-client.ts";
-import { connectionsView, newPassView, passView } from "../api-views.ts";
 import { asks, type Context } from "../context.ts";
+import { findProgram, runInForeground } from "../foreground.ts";
+import { connectionOf, withFreshPass } from "../fresh-pass.ts";
 import { caFile } from "../logins.ts";
-import { findProgram, howToInstallPsql, libpqEnvironment, runInForeground } from "../psql.ts";
+import { readPublic } from "../private-files.ts";
+import { howToInstallPsql, libpqEnvironment } from "../psql.ts";
 
 export function psqlCommand(): Command {
   const command = new Command("psql")
@@ -27,26 +26,20 @@ async function openPsql(context: Context, command: Command): Promise<number> {
     throw new SallyportError("feature-not-supported", "psql is not installed here", { hint: howToInstallPsql() });
   const api = context.api();
   const [name = ""] = database.split("/", 1);
-  const { connections } = await api.json({ path: "/api/connections" }, connectionsView);
-  const connection = connections.find((one) => one.name === name);
-  if (connection === undefined)
-    throw new SallyportError("connection-unknown", `there is no connection "${name}" for you`, {
-      hint: "`sallyport connections` lists yours.",
+  const { protocol, host, port } = await connectionOf(api, name);
+  if (protocol !== "postgres" || port === null)
+    throw new SallyportError("bad-request", `"${name}" is no database`, {
+      hint: `Run \`sallyport ${protocol} ${name}\`.`,
     });
   const trusted = await trustedAuthority(context);
-  const label = `psql on ${hostname().slice(0, 60)}`;
-  const issued = await api.json(
-    { method: "POST", path: "/api/passes", body: { connection: name, label } },
-    newPassView,
-  );
-  const { host, port } = connection;
   const user = context.login?.name ?? name;
-  const env = libpqEnvironment({ host, port, database, user, pass: issued.pass, caFile: trusted });
-  try {
-    return await runInForeground(program, args[0] === "--" ? args.slice(1) : args, env);
-  } finally {
-    await revoke(api, issued.id);
-  }
+  return withFreshPass(api, name, "psql", (pass) =>
+    runInForeground(
+      program,
+      args[0] === "--" ? args.slice(1) : args,
+      libpqEnvironment({ host, port, database, user, pass, caFile: trusted }),
+    ),
+  );
 }
 
 /** The authority as it was at the log-in: one that changed since must be accepted by a person, by a log-in. */
@@ -57,13 +50,3 @@ async function trustedAuthority({ folder, server }: Context): Promise<string> {
     hint: `Run \`sallyport login --server ${server}\`.`,
   });
 }
-
-/** It was for this psql only. Where it cannot be revoked it expires, and psql's own status counts. */
-async function revoke(api: Api, id: string): Promise<void> {
-  await api
-    .json({ method: "DELETE", path: `/api/passes/${encodeURIComponent(id)}`, timeoutMs: REVOKE_TIMEOUT_MS }, passView)
-    .catch(() => {});
-}
-
-/** Whoever has left psql wants the prompt back. */
-const REVOKE_TIMEOUT_MS = 2_000;

@@ -5,6 +5,7 @@ export interface ServeFlags {
   readonly state: string;
   readonly config: string;
   readonly listen: string;
+  readonly sshListen?: string;
   readonly http: string;
   readonly publicUrl?: string;
   readonly advertise?: string;
@@ -35,6 +36,13 @@ export function serveCommand(): Command {
     .addOption(option("--state <folder>", "what is kept: recordings, keys, secrets", "STATE", ".sallyport"))
     .addOption(option("--config <folder>", "connections.yaml, policies, directory.yaml", "CONFIG", "config"))
     .addOption(option("--listen <address>", "the gateway, for PostgreSQL clients", "LISTEN", "127.0.0.1:6432"))
+    .addOption(
+      option(
+        "--ssh-listen <address>",
+        "the gateway, for SSH clients (default: port 2222 beside --listen, where a connection is of SSH)",
+        "SSH_LISTEN",
+      ),
+    )
     .addOption(option("--http <address>", "pages and API", "HTTP", "127.0.0.1:8080"))
     .addOption(option("--public-url <url>", "where browsers reach the pages, if not at --http", "PUBLIC_URL"))
     .addOption(option("--advertise <host>", "what clients call the gateway's host", "ADVERTISE"))

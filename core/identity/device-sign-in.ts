@@ -61,9 +61,9 @@ export function showUserCode(code: UserCode): string {
   return `${code.slice(0, USER_CODE_LETTERS / 2)}-${code.slice(USER_CODE_LETTERS / 2)}`;
 }
 
-/** The page where a signed-in person decides on the request of this code. */
-export function devicePage(origin: string, code: UserCode): string {
-  return `${origin}/auth/device?user_code=${showUserCode(code)}`;
+/** The page where a signed-in person decides on the request of this code, as `showUserCode` writes it. */
+export function devicePage(origin: string, shown: string): string {
+  return `${origin}/auth/device?user_code=${shown}`;
 }
 
 /** What a person typed, in any case and with any blanks or hyphens (RFC 8628 §6.1); undefined where it cannot be a code. */

@@ -54,7 +54,7 @@ export function deviceRoutes(deps: AuthDeps): Hono<AuthenticatedEnv> {
         device_code: deviceCode,
         user_code: showUserCode(userCode),
         verification_uri: `${origin}/auth/device`,
-        verification_uri_complete: devicePage(origin, userCode),
+        verification_uri_complete: devicePage(origin, showUserCode(userCode)),
         expires_in: DEVICE_LIFETIME_MS / 1000,
         interval: POLL_INTERVAL_SECONDS,
       });

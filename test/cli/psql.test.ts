@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { findProgram, libpqEnvironment, runInForeground } from "../../cli/psql.ts";
+import { libpqEnvironment } from "../../cli/psql.ts";
 
 const LOGIN = { host: "h", port: 1, database: "shop/x", user: "alice", pass: "sp_secret", caFile: "/ca.pem" };
 
@@ -19,17 +19,4 @@ test("libpq is led to the gateway alone, with full verification, whatever the pe
     PGSSLROOTCERT: "/ca.pem",
     PGGSSENCMODE: "disable",
   });
-});
-
-test("a program is looked for in every folder of PATH, and a folder of its name is none", () => {
-  expect(findProgram("sh", { PATH: "/nowhere::/bin:/usr/bin" })).toBe("/bin/sh");
-  expect(findProgram("bin", { PATH: "/usr" })).toBeUndefined();
-  expect(findProgram("sh", {})).toBeUndefined();
-});
-
-test.each([
-  ["exit 7", 7],
-  ["kill -TERM $$", 128 + 15],
-])("what a program ends with is told as a shell tells it: %s", async (script, status) => {
-  expect(await runInForeground("/bin/sh", ["-c", script], process.env)).toBe(status);
 });

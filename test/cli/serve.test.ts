@@ -74,6 +74,30 @@ describe("the product in one process", () => {
     await expect(serve(options)).rejects.toMatchObject({ code: "configuration-invalid" });
   });
 
+  test("has an SSH host key, the same after a restart, where a connection is of SSH or it is asked for; else none", async () => {
+    const first = await serve(options);
+    expect(first.gateway.ssh).toBeUndefined();
+    expect(await readdir(options.state)).not.toContain("ssh-host-key");
+    await first.close();
+
+    const sshListen = { ...HERE, port: await freePort() };
+    const second = await serve({ ...options, sshListen });
+    const { hostKey, port } = second.gateway.ssh ?? { hostKey: "", port: 0 };
+    expect(port).toBe(sshListen.port);
+    expect(await (await fetch(`${second.url}/api/ssh-host-key`)).json()).toMatchObject({
+      publicKey: hostKey,
+      knownHosts: `[localhost]:${port} ${hostKey}`,
+    });
+    await second.close();
+    expect((await stat(join(options.state, "ssh-host-key"))).mode & 0o777).toBe(0o600);
+
+    const ssh = { protocol: "ssh", target: { host: "h", hostKeys: [hostKey] }, credentials: { user: "u", key: { secret: "k" } }, access: [] }; // prettier-ignore
+    await writeFile(join(options.config, "connections.yaml"), JSON.stringify({ connections: { "web-1": ssh } }));
+    const third = await serve({ ...options, sshListen });
+    expect(third.gateway.ssh).toEqual({ hostKey, port });
+    await third.close();
+  });
+
   test("sends a browser that came by another name to the one that its sign-in belongs to", async () => {
     const running = await serve(options);
     const elsewhere = running.url.replace("127.0.0.1", "localhost");
@@ -163,6 +187,7 @@ describe("a start that cannot be", () => {
     for (const asked of [
       { listen: open },
       { http: open },
+      { sshListen: open },
       { identity: { ...options.identity, listen: open } },
     ] as Partial<ServeOptions>[])
       await expect(serve({ ...options, ...asked })).rejects.toMatchObject({ code: "configuration-invalid" });

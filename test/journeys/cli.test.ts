@@ -11,7 +11,7 @@ import { passesView } from "../../cli/api-views.ts";
 import type { PrincipalId } from "../../core/identity/principal.ts";
 import { ALICE, held } from "../setup/approvals.ts";
 import { decideLogin, newestClosed, type Product, SALLYPORT, startProduct, type Terminal } from "../setup/product.ts";
-import { findProgram } from "../../cli/psql.ts";
+import { findProgram } from "../../cli/foreground.ts";
 import { run } from "../setup/programs.ts";
 
 const PASS = /^sp_[0-9A-Za-z]{47}$/;

@@ -88,7 +88,8 @@ function connections({ port, superuser }: { port: number; superuser: string }): 
   return { connections: { shop, payroll: { ...shop, description: "Salaries", access: ["accountants"] } } };
 }
 
-async function newTerminal(url: string, home: string): Promise<Terminal> {
+/** Somebody at a terminal whose home is this folder. */
+export async function newTerminal(url: string, home: string): Promise<Terminal> {
   await chmod(home, 0o700);
   const ours = { HOME: home, XDG_CONFIG_HOME: home, SALLYPORT_SERVER: url, PSQLRC: "/dev/null" };
   const env = { ...process.env, ...ours };

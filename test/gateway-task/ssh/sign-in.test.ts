@@ -22,8 +22,7 @@ let deps: DeviceSignInDeps;
 beforeEach(() => {
   vi.useFakeTimers();
   store = sqliteSignInStore(openDatabase(":memory:"));
-  const deviceLink = (code: string): string => `https://sallyport.example/auth/device?user_code=${code}`;
-  deps = { signIns: store, clock: Date.now, deviceLink };
+  deps = { signIns: store, clock: Date.now, deviceLink: (code) => devicePage("https://sallyport.example", code) };
 });
 afterEach(() => void vi.useRealTimers());
 
@@ -49,7 +48,7 @@ describe("a sign-in by a browser at an SSH client", () => {
     expect(instruction.split("\n")).toEqual([
       `To open web-1, sign in with this link and approve the code ${userCode}:`,
       "",
-      `  ${devicePage("https://sallyport.example", codeOf(userCode))}`,
+      `  https://sallyport.example/auth/device?user_code=${userCode}`,
       "",
       "This goes on by itself when you have approved it.",
     ]);
