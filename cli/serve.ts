@@ -118,7 +118,7 @@ async function start(options: ServeOptions, closers: Closer[]): Promise<Omit<Run
     host: options.advertise ?? clientHost(options.listen.host),
     port: gateway.postgresPort,
     caPem: certificate.ca,
-    ssh: ssh && { port: ssh.listen.port, hostKey: ssh.hostKey.publicKey },
+    ssh: ssh && { port: gateway.sshPort ?? ssh.listen.port, hostKey: ssh.hostKey.publicKey },
   };
   const pages = app({ url, state, configuration, key, oidc, gateway: reached, approvals, logger });
   // A proxy may well ask by another name than the public one.
@@ -205,7 +205,7 @@ interface GatewayParts {
   readonly ssh: SshListening | undefined;
 }
 
-function gatewayDeps(parts: GatewayParts): GatewayDeps & Pick<GatewayParts, "ssh"> {
+function gatewayDeps(parts: GatewayParts): GatewayDeps {
   const { options, state, configuration, approvals, certificate, ssh } = parts;
   const { listen, logger } = options;
   const { cert, key } = certificate;
@@ -219,8 +219,13 @@ function gatewayDeps(parts: GatewayParts): GatewayDeps & Pick<GatewayParts, "ssh
     clock: Date.now,
     logger,
     postgres: { listen, tls: createSecureContext({ cert, key }), plaintextOnLoopback: false },
-    ssh,
+    ssh: ssh && { ...ssh, hostKey: ssh.hostKey.privateKey, ...signInStores(state) },
   };
+}
+
+/** What signing in by SSH asks and leaves. */
+function signInStores({ signIns, people, sshKeys }: LocalState): Pick<LocalState, "signIns" | "people" | "sshKeys"> {
+  return { signIns, people, sshKeys };
 }
 
 interface AppParts {

@@ -1,5 +1,6 @@
 import type net from "node:net";
 import ssh2, { type Client, type Connection } from "ssh2";
+import { bindingAvailable } from "ssh2/lib/protocol/crypto.js";
 import { sendPacket } from "ssh2/lib/protocol/utils.js";
 import type { Permit, Side } from "../recorder/permit.ts";
 import { FIRST_CONNECTION_MESSAGE, FRAME_BYTES, message } from "./messages.ts";
@@ -59,6 +60,9 @@ export interface LegEvents {
   /** No more comes. Called once, perhaps at once. */
   ended(): void;
 }
+
+/** Whether the library's fast ciphers have been built for this Node. */
+export const HAS_FAST_CIPHERS = bindingAvailable;
 
 /** The leg of a client of ours, which has begun to exchange keys with its target. */
 export function targetLeg(client: Client): Leg<"target"> {

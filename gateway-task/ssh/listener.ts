@@ -3,7 +3,7 @@ import ssh2, { type ClientInfo, type Connection } from "ssh2";
 import type { SessionDeps } from "../session.ts";
 import { newSourceLimits } from "../source-limits.ts";
 import { ALGORITHMS } from "./algorithms.ts";
-import { socketOf } from "./leg.ts";
+import { HAS_FAST_CIPHERS, socketOf } from "./leg.ts";
 import { passesForKeys } from "./key-sign-in.ts";
 import { type Caller, LogIn, type SignInDeps } from "./log-in.ts";
 
@@ -67,6 +67,6 @@ export async function listenForSsh(deps: SshListenerDeps): Promise<SshListener> 
   });
   server.on("error", (error) => deps.logger.error({ err: error }, "the SSH listener failed"));
   const { port } = server.address() as net.AddressInfo;
-  deps.logger.info({ host: deps.listen.host, port }, "listening for SSH");
+  deps.logger.info({ host: deps.listen.host, port, fastCiphers: HAS_FAST_CIPHERS }, "listening for SSH");
   return { port, close: () => void server.close() };
 }
