@@ -34,6 +34,7 @@ export async function sshClient(name: string, user: string, reached: Reached): P
   await chmod(at("askpass"), 0o700);
   const lines = [
     `Host ${name}`,
+    ...settings, // the first value of a setting counts
     `HostName ${host}`,
     `Port ${port}`,
     `User ${user}`,
@@ -43,7 +44,6 @@ export async function sshClient(name: string, user: string, reached: Reached): P
     "IdentitiesOnly yes",
     "IdentityAgent none",
     ...(keyFile === undefined ? ["PreferredAuthentications password"] : [`IdentityFile ${keyFile}`]),
-    ...settings,
   ];
   await writeFile(at("config"), `${lines.join("\n")}\n`);
   return {
