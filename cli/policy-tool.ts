@@ -7,6 +7,7 @@ import type { PrincipalId } from "../core/identity/principal.ts";
 import type { StatementFacts } from "../core/policy/facts.ts";
 import { type FailedCase, failedCases, parsePolicyCases } from "../core/policy/policy-cases.ts";
 import { type LoadedPolicies, loadPolicies } from "../core/policy/policy-set.ts";
+import { loadShellParser } from "../core/policy/shell-parser.ts";
 import { loadSqlParser } from "../core/policy/sql-parser.ts";
 import { statementFacts } from "../core/policy/statement-facts.ts";
 import type { Ask, Verdict } from "../core/policy/verdict.ts";
@@ -32,7 +33,7 @@ export interface Tested {
 export async function testPolicies(file: string, folder: string | undefined): Promise<Tested> {
   const policies = await policiesIn(folder ?? join(dirname(file), "policies"));
   const cases = parsePolicyCases(await yamlIn(file), file);
-  await loadSqlParser();
+  await Promise.all([loadSqlParser(), loadShellParser()]);
   return { cases: cases.length, failed: failedCases(policies, cases) };
 }
 

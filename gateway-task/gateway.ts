@@ -2,6 +2,7 @@ import type { Logger } from "pino";
 import { SallyportError } from "../core/errors.ts";
 import type { Connections } from "../core/config/connections.ts";
 import { loadSqlParser } from "../core/policy/sql-parser.ts";
+import { loadShellParser } from "../core/policy/shell-parser.ts";
 import { statementFacts } from "../core/policy/statement-facts.ts";
 import type { Policies } from "../core/policy/verdict.ts";
 import type { ApprovalDesk } from "../core/ports/approval-desk.ts";
@@ -55,7 +56,7 @@ export interface Gateway {
 
 /** Starts a gateway task: recorder first, so that nothing can connect before it could be recorded. */
 export async function startGateway(deps: GatewayDeps): Promise<Gateway> {
-  await loadSqlParser();
+  await Promise.all([loadSqlParser(), deps.ssh && loadShellParser()]);
   const recorder = await startRecorder(deps);
   const live = watchSessions(deps.passes, deps.clock, deps.logger);
   recorder.onFailure((error) => live.endAll("recording-failed", error));

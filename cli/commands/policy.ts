@@ -1,5 +1,5 @@
 import { Command, InvalidArgumentError, Option } from "commander";
-import type { FailedCase } from "../../core/policy/policy-cases.ts";
+import { type FailedCase, tellAsked } from "../../core/policy/policy-cases.ts";
 import { offline } from "../context.ts";
 import { EXIT } from "../exit-status.ts";
 import type { Output } from "../output.ts";
@@ -47,12 +47,13 @@ function testCommand(): Command {
 }
 
 function shownFailure({ number, case: one, got, differences }: FailedCase): unknown {
-  return { number, name: one.name ?? null, sql: one.sql ?? null, action: one.action ?? null, got, differences };
+  const { name = null, sql = null, command = null, file = null, forward = null, listen = null, action = null } = one;
+  return { number, name, sql, command, file, forward, listen, action, got, differences };
 }
 
 function tellTested(out: Output, file: string, cases: number, failed: readonly FailedCase[]): void {
   for (const { number, case: one, got, differences } of failed) {
-    out.line(`case ${number} of ${file}: ${one.name ?? one.sql ?? one.action ?? ""}`);
+    out.line(`case ${number} of ${file}: ${one.name ?? tellAsked(one)}`);
     for (const { what, expected, got: other } of differences) out.line(`  - ${what} ${expected}\n  + ${what} ${other}`);
     if (got.kind !== "allow") out.line(`  because ${got.reason}`);
   }

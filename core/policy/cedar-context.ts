@@ -1,5 +1,9 @@
 import type { Instant } from "../brand.ts";
 import type { StatementFacts } from "./facts.ts";
+import type { CommandFacts } from "./shell/facts.ts";
+import { stemOf } from "./shell/known-programs.ts";
+import { normalPath, UNTOLD_PATH, withFolders } from "./shell/paths.ts";
+import type { Peer } from "./verdict.ts";
 
 /** What the clock says to policies, in UTC. */
 export interface ClockFacts {
@@ -53,6 +57,51 @@ export const NO_STATEMENT: StatementContext = {
   predicates: [],
   settings: [],
 };
+
+/** What a command's facts are to policies. */
+export type CommandContext = Omit<CommandFacts, "transfer">;
+
+/** Paths stand there with the folders that they are under, and programs without their version, too. */
+export function commandContext(facts: CommandFacts): CommandContext {
+  const { parsed, dynamic, sudo, network, interpreter, substitutions, background, forkBomb } = facts;
+  return {
+    parsed,
+    dynamic,
+    sudo,
+    network,
+    interpreter,
+    substitutions,
+    background,
+    forkBomb,
+    programs: [...new Set(facts.programs.flatMap((program) => [program, stemOf(program)]))],
+    arguments: facts.arguments,
+    read: withFolders(facts.read),
+    written: withFolders(facts.written),
+  };
+}
+
+/** What is done to a file. `scp`, `rsync`, `git` and `sftp-server` are what these programs do at the target. */
+export interface FileContext {
+  readonly operation: string;
+  readonly path: string;
+}
+
+export function fileContext(operation: string, path: string): FileContext {
+  return { operation, path: path === UNTOLD_PATH ? path : normalPath(path) };
+}
+
+/** A host goes by many spellings; case, brackets and a dot at the end make no other of it. */
+export function peerContext({ host, port }: Peer): Peer {
+  return {
+    host: host
+      .toLowerCase()
+      .replace(/^\[(.*)\]$/, "$1")
+      .replace(/\.$/, ""),
+    port,
+  };
+}
+
+export type ActionContext = StatementContext | CommandContext | FileContext | Peer;
 
 function withBareNames(names: readonly string[]): readonly string[] {
   if (!names.some((name) => name.includes("."))) return names;

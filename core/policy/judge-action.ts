@@ -1,5 +1,5 @@
 import type { CedarAnswer, CedarAsk, CedarEngine } from "./cedar-engine.ts";
-import type { ClockFacts, StatementContext } from "./cedar-context.ts";
+import type { ActionContext, ClockFacts } from "./cedar-context.ts";
 import type { ParsedPolicy } from "./policy-file.ts";
 import type { PolicyAction } from "./schema.ts";
 import { allConsents, type Finding } from "./strictest.ts";
@@ -17,8 +17,8 @@ export interface Question {
   readonly ask: CedarAsk;
   readonly action: PolicyAction;
   readonly clock: ClockFacts;
-  /** None for `connect`. */
-  readonly statement: StatementContext | undefined;
+  /** Beside the clock's and the consents; none where there is no more to say. */
+  readonly context: ActionContext | undefined;
 }
 
 /**
@@ -76,8 +76,8 @@ function notEvaluated(rules: PolicyRules, failed: readonly string[]): Finding {
 }
 
 function answerWith({ engine }: PolicyRules, question: Question, approvals: number): CedarAnswer {
-  const { ask, action, clock, statement } = question;
-  return engine.ask(ask, action, { ...(statement as Record<string, never> | undefined), ...clock, approvals });
+  const { ask, action, clock, context } = question;
+  return engine.ask(ask, action, { ...(context as Record<string, never> | undefined), ...clock, approvals });
 }
 
 function forbidsIn({ byId }: PolicyRules, ids: ReadonlySet<string>): ParsedPolicy[] {

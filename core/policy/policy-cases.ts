@@ -1,6 +1,9 @@
 import { z } from "zod";
 import { SallyportError } from "../errors.ts";
 import type { PrincipalId } from "../identity/principal.ts";
+import { isSshChannel, SSH_CHANNELS } from "./actions.ts";
+import { commandFacts } from "./command-facts.ts";
+import { FILE_OPERATIONS, type FileOperation } from "./file-operations.ts";
 import { EXEMPTIONS, PG_ACTIONS } from "./schema.ts";
 import { statementFacts } from "./statement-facts.ts";
 import type { Ask, Policies, Verdict } from "./verdict.ts";
@@ -25,21 +28,36 @@ const circumstances = {
   at: moment.optional(),
 };
 
-const action = z.enum(["connect", ...Object.values(EXEMPTIONS), ...PG_ACTIONS]);
+const action = z.enum(["connect", ...Object.values(EXEMPTIONS), ...PG_ACTIONS, ...SSH_CHANNELS]);
+const operation = z.enum(Object.keys(FILE_OPERATIONS) as FileOperation[]);
+const peer = z.strictObject({ host: z.string(), port: z.number().int().min(0).max(65_535) });
+
+/** What is asked. Of these a case has one. */
+const asked = {
+  sql: z.string().optional(),
+  command: z.string().optional(),
+  file: z.strictObject({ operation, path: z.string() }).optional(),
+  forward: peer.optional(),
+  listen: peer.optional(),
+  action: action.optional(),
+};
+const ASKED = Object.keys(asked) as (keyof typeof asked)[];
 
 const policyCase = z
   .strictObject({
     ...circumstances,
     name: z.string().max(200).optional(),
-    sql: z.string().optional(),
-    action: action.optional(),
+    ...asked,
     expect: z.enum(["allow", "hold", "block"]),
     /** Policies that the verdict must name. */
     policy: z.union([name, z.array(name)]).optional(),
     /** How many of which groups must consent, and nobody else. */
     consents: z.record(name, z.number().int().positive()).optional(),
   })
-  .refine((one) => (one.sql === undefined) !== (one.action === undefined), "either `sql` or `action`, and not both");
+  .refine(
+    (one) => ASKED.filter((field) => one[field] !== undefined).length === 1,
+    `one of ${ASKED.map((field) => `\`${field}\``).join(", ")}, and no more`,
+  );
 
 const casesFile = z.strictObject({
   defaults: z.strictObject(circumstances).default({}),
@@ -73,7 +91,7 @@ function askOf(one: Partial<z.infer<typeof policyCase>>): Ask {
   return { principal, connection: { name: on, environment }, now: Date.parse(one.at ?? A_MONDAY_NOON) };
 }
 
-/** Judges each case as the gateway would. `loadSqlParser()` must have resolved. */
+/** Judges each case as the gateway would. `loadSqlParser()` and `loadShellParser()` must have resolved. */
 export function failedCases(policies: Policies, cases: readonly PolicyCase[]): FailedCase[] {
   return cases.flatMap((one, index) => {
     const got = verdictOfCase(policies, one);
@@ -82,13 +100,32 @@ export function failedCases(policies: Policies, cases: readonly PolicyCase[]): F
   });
 }
 
-function verdictOfCase(policies: Policies, { ask, sql, action: asked }: PolicyCase): Verdict {
-  if (asked === undefined) return policies.statements(ask, statementFacts(sql ?? ""));
-  if (asked === "connect") return policies.connect(ask);
-  if (asked !== "connectUnrecorded" && asked !== "viewUnmasked") return policies.action(ask, asked);
-  const exempting = policies.exempts(ask, asked === "connectUnrecorded" ? "recording" : "masking");
+function verdictOfCase(policies: Policies, one: PolicyCase): Verdict {
+  const { ask } = one;
+  if (one.command !== undefined) return policies.command(ask, commandFacts(one.command));
+  if (one.file !== undefined) return policies.file(ask, one.file);
+  if (one.forward !== undefined) return policies.forward(ask, one.forward);
+  if (one.listen !== undefined) return policies.listen(ask, one.listen);
+  if (one.action !== undefined) return verdictOfAction(policies, ask, one.action);
+  return policies.statements(ask, statementFacts(one.sql ?? ""));
+}
+
+function verdictOfAction(policies: Policies, ask: Ask, asking: z.infer<typeof action>): Verdict {
+  if (asking === "connect") return policies.connect(ask);
+  if (isSshChannel(asking)) return policies.ssh(ask, asking);
+  if (asking !== "connectUnrecorded" && asking !== "viewUnmasked") return policies.action(ask, asking);
+  const exempting = policies.exempts(ask, asking === "connectUnrecorded" ? "recording" : "masking");
   if (exempting !== undefined) return { kind: "allow", policies: [exempting] };
   return { kind: "block", policies: [], reason: "no policy exempts from it" };
+}
+
+/** What a case asks, for people. */
+export function tellAsked(one: PolicyCase): string {
+  const { sql, command, file, forward, listen } = one;
+  if (file !== undefined) return `${file.operation} ${file.path}`;
+  if (forward !== undefined) return `forward to ${forward.host}:${forward.port}`;
+  if (listen !== undefined) return `listen at ${listen.host}:${listen.port}`;
+  return sql ?? command ?? one.action ?? "";
 }
 
 function differencesOf(one: PolicyCase, got: Verdict): FailedCase["differences"] {

@@ -3,15 +3,16 @@ import type { Instant } from "../brand.ts";
 import { SallyportError } from "../errors.ts";
 import type { PgAction } from "./actions.ts";
 import { boundedMap } from "./bounded-map.ts";
-import { clockFacts, NO_STATEMENT, type StatementContext, statementContext } from "./cedar-context.ts";
+import { type ActionContext, clockFacts, NO_STATEMENT, statementContext } from "./cedar-context.ts";
 import { cedarEngine, cedarFaults } from "./cedar-engine.ts";
 import type { StatementFacts } from "./facts.ts";
 import { judgeAction, type PolicyRules } from "./judge-action.ts";
 import { messageOf, offsetOf, type ParsedPolicy, parsePolicyFile, placeIn } from "./policy-file.ts";
 import { EXEMPTIONS, type PolicyAction, SCHEMA } from "./schema.ts";
 import { type Judged, type Scope, scopes } from "./scopes.ts";
+import { type Asked, sshJudges } from "./ssh-judges.ts";
 import { type Finding, strictest, verdictOf } from "./strictest.ts";
-import type { Policies, Verdict } from "./verdict.ts";
+import type { Ask, Policies, Verdict } from "./verdict.ts";
 
 /** Verdicts that are kept, whoever they are of, and how long the facts may be that they are found by: 8 MiB at most. */
 const MAX_VERDICTS = 4_096;
@@ -68,8 +69,8 @@ function judgesOf(rules: PolicyRules, usesClock: boolean): Omit<Policies, "versi
   /** What does not look at the clock is true at any time. */
   const hourOf = (now: Instant): number => (usesClock ? Math.floor(now / MS_AN_HOUR) : 0);
 
-  const judge = (scope: Scope, now: Instant, action: PolicyAction, statement: StatementContext | undefined): Finding =>
-    judgeAction(rules, { ask: scope.ask, action, clock: clockFacts(now), statement });
+  const judge = (scope: Scope, now: Instant, action: PolicyAction, context: ActionContext | undefined): Finding =>
+    judgeAction(rules, { ask: scope.ask, action, clock: clockFacts(now), context });
 
   const cached = (scope: Scope, now: Instant, what: readonly unknown[], findings: () => readonly Finding[]): Judged => {
     const key = JSON.stringify([scope.serial, hourOf(now), ...what]);
@@ -97,12 +98,15 @@ function judgesOf(rules: PolicyRules, usesClock: boolean): Omit<Policies, "versi
     return judged;
   };
 
+  const asking = (ask: Ask, asked: readonly Asked[]): Verdict =>
+    orBlock(() => {
+      const scope = scopeOf(ask);
+      const findings = () => asked.map(({ action, context }) => judge(scope, ask.now, action, context));
+      return cached(scope, ask.now, [asked], findings).verdict;
+    });
+
   return {
-    connect: (ask) =>
-      orBlock(() => {
-        const scope = scopeOf(ask);
-        return cached(scope, ask.now, ["connect"], () => [judge(scope, ask.now, "connect", undefined)]).verdict;
-      }),
+    connect: (ask) => asking(ask, [{ action: "connect", context: undefined }]),
     statements: (ask, facts) =>
       orBlock(() => {
         const scope = scopeOf(ask);
@@ -110,11 +114,8 @@ function judgesOf(rules: PolicyRules, usesClock: boolean): Omit<Policies, "versi
         if (first !== undefined && facts.length === 1) return one(scope, ask.now, first).verdict;
         return severalVerdicts(facts, (each) => one(scope, ask.now, each));
       }),
-    action: (ask, action: PgAction) =>
-      orBlock(() => {
-        const scope = scopeOf(ask);
-        return cached(scope, ask.now, [action], () => [judge(scope, ask.now, action, NO_STATEMENT)]).verdict;
-      }),
+    action: (ask, action: PgAction) => asking(ask, [{ action, context: NO_STATEMENT }]),
+    ...sshJudges(asking),
     exempts: (ask, from) => exempting(rules, scopeOf(ask), ask.now, EXEMPTIONS[from]),
   };
 }

@@ -11,5 +11,10 @@ export const UNGUARDED: Policies = {
   connect: () => ALLOW,
   statements: () => ALLOW,
   action: () => ALLOW,
+  command: () => ALLOW,
+  file: () => ALLOW,
+  forward: () => ALLOW,
+  listen: () => ALLOW,
+  ssh: () => ALLOW,
   exempts: () => undefined,
 };

@@ -1,7 +1,9 @@
 import type { Instant } from "../brand.ts";
 import type { Principal } from "../identity/principal.ts";
-import type { PgAction } from "./actions.ts";
+import type { PgAction, SshChannel } from "./actions.ts";
 import type { StatementFacts } from "./facts.ts";
+import type { FileOperation } from "./file-operations.ts";
+import type { CommandFacts } from "./shell/facts.ts";
 
 /** So many consents of distinct members of one group. */
 export interface Consent {
@@ -29,6 +31,19 @@ export interface Ask {
   readonly now: Instant;
 }
 
+/** One thing that is done to one file of the target. Of two paths (a rename, a link) each is asked for by itself. */
+interface FileAsk {
+  readonly operation: FileOperation;
+  /** As it is, or will be, at the target: absolute, wherever the target tells that. */
+  readonly path: string;
+}
+
+/** The end of a forwarded connection: where it leads to, or where the target is to listen. */
+export interface Peer {
+  readonly host: string;
+  readonly port: number;
+}
+
 /**
  * A validated set of policies. Pure: the same ask gets the same verdict. Where a policy cannot be evaluated, it is a block
  * (invariant 2).
@@ -41,6 +56,16 @@ export interface Policies {
   statements(ask: Ask, facts: readonly StatementFacts[]): Verdict;
   /** An action that has no SQL text, such as `pg:functionCall`. */
   action(ask: Ask, action: PgAction): Verdict;
+  /** What is run by `exec`, or a line of a shell. The far end of a file transfer is judged as `ssh:read` or `ssh:write` of its paths. */
+  command(ask: Ask, facts: CommandFacts): Verdict;
+  /** `ssh:read` or `ssh:write`, as the operation is. */
+  file(ask: Ask, file: FileAsk): Verdict;
+  /** A connection from the client through the target (`-L`, `-D`, `-W`, `-J`). */
+  forward(ask: Ask, to: Peer): Verdict;
+  /** A port of the target that leads to the client (`-R`). */
+  listen(ask: Ask, at: Peer): Verdict;
+  /** A channel of which there is no more to say. */
+  ssh(ask: Ask, channel: SshChannel): Verdict;
   /** The policy that exempts this principal, if there is one (`connectUnrecorded`, `viewUnmasked`). */
   exempts(ask: Ask, from: "recording" | "masking"): string | undefined;
 }

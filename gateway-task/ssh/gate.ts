@@ -1,3 +1,4 @@
+import { commandFacts } from "../../core/policy/command-facts.ts";
 import type { Ask, Policies, Verdict } from "../../core/policy/verdict.ts";
 import type { Clock } from "../../core/ports/clock.ts";
 import { digestOf, type Ruling } from "../ruling.ts";
@@ -47,8 +48,45 @@ export class Gate {
   }
 }
 
-function verdictOf(_policies: Policies, _ask: Ask, _asked: Asked): Verdict {
-  return { kind: "allow", policies: [] };
+function verdictOf(policies: Policies, ask: Ask, asked: Asked): Verdict {
+  switch (asked.kind) {
+    case "command":
+      return policies.command(ask, commandFacts(asked.command.toString("utf8")));
+    case "files":
+      return strictestOf(asked.accesses.map((access) => policies.file(ask, access)));
+    case "forward":
+      return policies.forward(ask, asked);
+    case "listen":
+      return policies.listen(ask, asked);
+    case "subsystem":
+      // What is done by it is judged request by request.
+      return asked.name === "sftp" ? { kind: "allow", policies: [] } : policies.ssh(ask, "ssh:subsystem");
+    case "shell":
+    case "agent":
+    case "x11":
+      return policies.ssh(ask, `ssh:${asked.kind}`);
+  }
+}
+
+/** Of several things that happen together or not at all. */
+function strictestOf(verdicts: readonly Verdict[]): Verdict {
+  const block = verdicts.find(({ kind }) => kind === "block");
+  const [hold, ...others] = verdicts.filter((verdict) => verdict.kind === "hold");
+  if (block !== undefined || hold === undefined)
+    return block ?? verdicts[0] ?? { kind: "block", policies: [], reason: NOTHING };
+  return others.reduce(bothOf, hold);
+}
+
+const NOTHING = "the gateway does not know what this does";
+
+type Held = Extract<Verdict, { kind: "hold" }>;
+
+function bothOf(one: Held, other: Held): Held {
+  const counts = new Map<string, number>();
+  for (const { group, count } of [...one.consents, ...other.consents])
+    counts.set(group, Math.max(count, counts.get(group) ?? 0));
+  const consents = [...counts].map(([group, count]) => ({ group, count }));
+  return { ...one, policies: [...new Set([...one.policies, ...other.policies])], consents };
 }
 
 /** As approvers are shown it. */

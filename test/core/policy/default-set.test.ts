@@ -5,6 +5,7 @@ import { SHOP_SCRIPT } from "../../../cli/demo-script.ts";
 import { failedCases, parsePolicyCases } from "../../../core/policy/policy-cases.ts";
 import { type LoadedPolicies, loadPolicies } from "../../../core/policy/policy-set.ts";
 import { ACTIONS } from "../../../core/policy/schema.ts";
+import { loadShellParser } from "../../../core/policy/shell-parser.ts";
 import { loadSqlParser } from "../../../core/policy/sql-parser.ts";
 import { statementFacts } from "../../../core/policy/statement-facts.ts";
 import { DEMO_PEOPLE } from "../../../local/demo-people.ts";
@@ -20,7 +21,7 @@ const CASES = parse(readFileSync(new URL("policy-cases.yaml", CONFIG), "utf8")) 
 let policies: LoadedPolicies;
 beforeAll(async () => {
   policies = loadPolicies((await readPolicyFiles(new URL("policies", CONFIG).pathname)) ?? new Map());
-  await loadSqlParser();
+  await Promise.all([loadSqlParser(), loadShellParser()]);
 });
 
 test.each(CASES.cases.map((one) => [JSON.stringify(one), one]))("the default set keeps its promise: %s", (_, one) => {

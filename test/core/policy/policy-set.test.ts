@@ -1,11 +1,13 @@
-import { isAuthorized } from "@cedar-policy/cedar-wasm/nodejs";
+import { type Context, isAuthorized } from "@cedar-policy/cedar-wasm/nodejs";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { PgAction } from "../../../core/policy/actions.ts";
+import { commandContext, NO_STATEMENT } from "../../../core/policy/cedar-context.ts";
 import { cedarEngine } from "../../../core/policy/cedar-engine.ts";
 import { parsePolicyFile } from "../../../core/policy/policy-file.ts";
 import { loadPolicies } from "../../../core/policy/policy-set.ts";
-import { ACTIONS, SCHEMA } from "../../../core/policy/schema.ts";
+import { ACTIONS, type PolicyAction, SCHEMA } from "../../../core/policy/schema.ts";
+import { NOT_PARSED } from "../../../core/policy/shell/facts.ts";
 import { askOf, factsOf, guarded, NOON } from "./kit.ts";
 
 const forbid = (id: string, when: string, more = ""): string =>
@@ -249,9 +251,19 @@ describe("a set of policies", () => {
   });
 });
 
+/** Something that can be said of an action. */
+function contextOf(action: PolicyAction): object {
+  if (action.startsWith("pg:")) return NO_STATEMENT;
+  if (action === "ssh:exec") return commandContext(NOT_PARSED);
+  if (action === "ssh:read" || action === "ssh:write") return { operation: "stat", path: "/" };
+  return action === "ssh:forward" || action === "ssh:listen" ? { host: "localhost", port: 80 } : {};
+}
+
 /** The one thing that the judge adds to Cedar: not asking policies that cannot be about an action. */
 test("an action that is asked of its own policies gets the answer that all policies together give", () => {
-  const names = [...ACTIONS, "pg", "read", "session", "write", "ddl", "admin"].map((name) => `Action::"${name}"`);
+  const names = [...ACTIONS, "pg", "ssh", "read", "session", "write", "ddl", "admin"].map(
+    (name) => `Action::"${name}"`,
+  );
   const some = fc.constantFrom(...names);
   const anyScope = fc.oneof(
     fc.constant("action"),
@@ -269,11 +281,9 @@ test("an action that is asked of its own policies gets the answer that all polic
       const who = { type: "User", id: "a" };
       const where = { type: "Connection", id: "c" };
       const ask = { principal: who, resource: where, entities: [] };
-      const { actions: _, ...facts } = { ...factsOf("pg:select"), executes: undefined, prepares: undefined };
-      const statement = Object.fromEntries(Object.entries(facts).filter(([, value]) => value !== undefined));
       const clock = { hour: 1, weekday: 1 };
       const exemption = action === "connectUnrecorded" || action === "viewUnmasked";
-      const context = exemption ? clock : { ...clock, approvals: 0, ...(action === "connect" ? {} : statement) };
+      const context = { ...clock, ...(exemption ? {} : { approvals: 0, ...contextOf(action) }) } as Context;
       const mine = cedarEngine(policies).ask(ask, action, context);
       const counted = policies.filter(
         ({ text: one, effect }) => !(exemption && effect === "permit" && /, action, /.test(one)),

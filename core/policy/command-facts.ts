@@ -1,0 +1,19 @@
+import { type CommandFacts, NOT_PARSED } from "./shell/facts.ts";
+import { Gathering } from "./shell/gathering.ts";
+import { transferOf } from "./shell/transfer.ts";
+import { walkCommand } from "./shell/walk-command.ts";
+
+/**
+ * The facts of a command, as it arrives with an SSH `exec` or as a line that is entered. Never throws: what is not understood
+ * has `parsed: false`. `loadShellParser()` must have resolved in this thread.
+ * @param text what was not UTF-8 must stand in it as U+FFFD, and is not understood
+ */
+export function commandFacts(text: string): CommandFacts {
+  try {
+    const gathering = new Gathering(walkCommand);
+    walkCommand(text, gathering);
+    return gathering.facts(transferOf(text));
+  } catch {
+    return NOT_PARSED;
+  }
+}

@@ -1,0 +1,125 @@
+import type { CommandFacts } from "./facts.ts";
+import { climbs, normalPath, UNTOLD_PATH } from "./paths.ts";
+import { isLiteral, type ShellWord } from "./word.ts";
+
+/** What a command can hold. More of it counts as not understood: a list that was cut short would hide the rest. */
+const MAX_ITEMS = 4_000;
+/** Texts within texts: `sh -c "sh -c '…'"`; and what all of them may come to. */
+const MAX_TEXTS_DEEP = 8;
+const MAX_TEXT = 256 * 1024;
+
+/** Where output goes that goes nowhere, and input comes from that is nobody's. */
+const NO_FILE = /^(?:-|\/dev\/(?:null|zero|full|u?random|tty|std(?:in|out|err)|fd\/\d+))$/;
+const REMOTE_FILE = /^\/dev\/(?:tcp|udp)\//;
+
+type Flag = "dynamic" | "sudo" | "network" | "interpreter" | "substitutions" | "background" | "forkBomb";
+
+/** Gathers the facts of one command. Throws where there are too many of them. */
+export class Gathering {
+  readonly #programs = new Set<string>();
+  readonly #arguments = new Set<string>();
+  readonly #read = new Set<string>();
+  readonly #written = new Set<string>();
+  readonly #folders = new Set<string>();
+  readonly #flags = new Set<Flag>();
+  readonly #run: (text: string, into: Gathering) => void;
+  #depth = 0;
+  #length = 0;
+
+  /** @param run gathers from a text that is run as a command; throws where it is not understood */
+  constructor(run: (text: string, into: Gathering) => void) {
+    this.#run = run;
+  }
+
+  is(flag: Flag): void {
+    this.#flags.add(flag);
+  }
+
+  program(name: string): void {
+    this.#add(this.#programs, name);
+    this.#add(this.#programs, name.slice(name.lastIndexOf("/") + 1));
+  }
+
+  argument({ text }: ShellWord): void {
+    this.#add(this.#arguments, text);
+    if (text.includes("/dev/tcp/") || text.includes("/dev/udp/")) this.is("network");
+  }
+
+  reads(path: ShellWord): void {
+    this.#path(this.#read, path);
+  }
+
+  writes(path: ShellWord): void {
+    this.#path(this.#written, path);
+  }
+
+  /** From here on, or for a part of it: all relative paths may be below that folder. */
+  enters(folder: ShellWord): void {
+    this.#folders.add(isLiteral(folder) && !climbs(normalPath(folder.text)) ? folder.text : UNTOLD_PATH);
+  }
+
+  /** A text that is run as a command by itself. */
+  text({ text, expands }: ShellWord): void {
+    if (expands) this.is("dynamic");
+    this.#length += text.length;
+    if (this.#depth >= MAX_TEXTS_DEEP || this.#length > MAX_TEXT) throw new RangeError("texts within texts");
+    this.#depth++;
+    this.#run(text, this);
+    this.#depth--;
+  }
+
+  facts(transfer: CommandFacts["transfer"]): CommandFacts {
+    return {
+      parsed: true,
+      programs: sorted(this.#programs),
+      arguments: sorted(this.#arguments),
+      read: sorted(this.#inFolders(this.#read)),
+      written: sorted(this.#inFolders(this.#written)),
+      dynamic: this.#flags.has("dynamic"),
+      sudo: this.#flags.has("sudo"),
+      network: this.#flags.has("network"),
+      interpreter: this.#flags.has("interpreter"),
+      substitutions: this.#flags.has("substitutions"),
+      background: this.#flags.has("background"),
+      forkBomb: this.#flags.has("forkBomb"),
+      transfer,
+    };
+  }
+
+  #path(paths: Set<string>, word: ShellWord): void {
+    if (REMOTE_FILE.test(word.text)) return this.is("network");
+    if (word.text === "" || NO_FILE.test(word.text)) {
+      if (word.expands) paths.add(UNTOLD_PATH);
+      return;
+    }
+    // What begins with a variable may be anywhere.
+    const path = word.expands && /^[$`]/.test(word.text) ? word.text : normalPath(word.text);
+    this.#add(paths, path);
+    if (word.expands || climbs(path) || (word.pattern && isWide(path))) paths.add(UNTOLD_PATH);
+  }
+
+  #inFolders(paths: ReadonlySet<string>): ReadonlySet<string> {
+    const relative = [...paths].filter((path) => path.startsWith("."));
+    const all = new Set(paths);
+    for (const folder of this.#folders)
+      for (const path of relative)
+        this.#add(all, folder === UNTOLD_PATH ? UNTOLD_PATH : normalPath(`${folder}/${path}`));
+    return all;
+  }
+
+  #add(set: Set<string>, item: string): void {
+    if (set.size >= MAX_ITEMS) throw new RangeError("too much for one command");
+    set.add(item);
+  }
+}
+
+/** A pattern for names of files in one folder is told well enough; one for folders, or in the root, may be any. */
+function isWide(path: string): boolean {
+  const names = path.split("/");
+  const at = names.findIndex((name) => /[*?[{]/.test(name));
+  return at < names.length - 1 || (at === 1 && names[0] === "");
+}
+
+function sorted(set: ReadonlySet<string>): readonly string[] {
+  return [...set].toSorted();
+}
