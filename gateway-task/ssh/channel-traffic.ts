@@ -3,7 +3,7 @@ import type { Side } from "../recorder/permit.ts";
 import type { Channel, Channels } from "./channels.ts";
 import { EchoWatch } from "./echo-watch.ts";
 import type { Asked } from "./gate.ts";
-import { clampPacketSize, DATA_AT, MESSAGE, message, MessageFields } from "./messages.ts";
+import { clampPacketSize, DATA_AT, MESSAGE, MessageFields } from "./messages.ts";
 import type { Passage } from "./passage.ts";
 import { notice, type Refusal, refusedCommand } from "./refusal.ts";
 import { answerOf } from "./replies.ts";
@@ -12,6 +12,8 @@ import { SftpChannel } from "./sftp-channel.ts";
 /** What waits behind a decision in one channel: the window that OpenSSH's server gives, and a little. */
 const MAX_BACKLOG = 4 << 20;
 const CTRL_C = 3;
+/** What a terminal may send while its command is held: OpenSSH's server gives no window before a command runs, and Ctrl-C needs some. */
+const KEYS = 256;
 
 /** Requests of a channel that are passed on unjudged: they set the stage for what is judged, or follow it. */
 const HARMLESS_REQUESTS: ReadonlySet<string> = new Set([
@@ -43,7 +45,7 @@ export class ChannelTraffic {
     const channel = this.#channels.named(from === "client" ? "target" : "client", bytes.readUInt32BE(1));
     if (channel === undefined) return; // both have closed it
     if (from === "target") this.#targetSays(channel, type, bytes);
-    else if (channel.refused) this.#swallow(channel, type, "client");
+    else if (channel.refused) this.#swallowed(channel, type, bytes);
     else if (channel.backlog !== undefined) this.#keep(channel, bytes);
     else this.#clientSays(channel, type, bytes);
   }
@@ -63,8 +65,12 @@ export class ChannelTraffic {
 
   #targetSays(channel: Channel, type: number, bytes: Buffer): void {
     if (channel.refused && type === MESSAGE.channelClose) channel.replies.abandon();
-    if (channel.silenced) return this.#swallow(channel, type, "target");
+    if (channel.silenced) {
+      if (type === MESSAGE.channelClose) this.#channels.closed(channel, "target");
+      return;
+    }
     this.#note(channel, type, bytes, "target");
+    if (channel.credit > 0) return this.#settleCredit(channel, type, bytes);
     const pass = (): void => this.#passage.toClient.pass(bytes);
     if (type === MESSAGE.channelSuccess || type === MESSAGE.channelFailure)
       return answerOf("target", channel.replies, pass);
@@ -73,6 +79,20 @@ export class ChannelTraffic {
     const data = bytes.subarray(DATA_AT);
     channel.echo?.shown(data);
     channel.sftp?.answered(data);
+  }
+
+  /** The target gives a window of its own, of which the client has some already; or it will give none. */
+  #settleCredit(channel: Channel, type: number, bytes: Buffer): void {
+    const adjusts = type === MESSAGE.channelWindowAdjust;
+    const granted = adjusts ? bytes.readUInt32BE(5) : 0;
+    const known = Math.min(channel.credit, granted);
+    channel.credit -= known;
+    if (type === MESSAGE.channelFailure || type === MESSAGE.channelClose) channel.credit = 0;
+    if (granted > known) this.#passage.say("client", MESSAGE.channelWindowAdjust, channel.client, granted - known);
+    else if (type === MESSAGE.channelSuccess || type === MESSAGE.channelFailure)
+      answerOf("target", channel.replies, () => this.#passage.toClient.pass(bytes));
+    else if (!adjusts) this.#passage.toClient.pass(bytes);
+    if (channel.credit === 0 && channel.giveUp === undefined) this.#release(channel);
   }
 
   /** Takes note of what a message changes of a channel. */
@@ -160,9 +180,18 @@ export class ChannelTraffic {
       waits: (giveUp) => {
         channel.backlog = { messages: [], bytes: 0 };
         channel.giveUp = giveUp;
+        if (channel.echo !== undefined && asked.kind !== "files") this.#giveKeys(channel);
       },
-      waited: () => this.#release(channel),
+      waited: () => {
+        channel.giveUp = undefined;
+        if (channel.credit === 0 || channel.refused) this.#release(channel);
+      },
     });
+  }
+
+  #giveKeys(channel: Channel): void {
+    channel.credit += KEYS;
+    this.#passage.say("client", MESSAGE.channelWindowAdjust, channel.client, KEYS);
   }
 
   /** A message of a channel in which something waits. */
@@ -186,14 +215,14 @@ export class ChannelTraffic {
     for (let next = messages.shift(); next !== undefined; next = messages.shift()) {
       const type = next[0] as number;
       if (channel.backlog !== undefined) this.#keep(channel, next);
-      else if (channel.refused) this.#swallow(channel, type, "client");
+      else if (channel.refused) this.#swallowed(channel, type, next);
       else this.#clientSays(channel, type, next);
     }
   }
 
   /** In place of a command: why not, on the client's standard error, and the status of what could not be run. */
   #refuse(channel: Channel, request: Buffer, wantReply: boolean, refusal: Refusal): void {
-    this.#passage.withhold(request, message(MESSAGE.channelClose, channel.target));
+    this.#passage.withhold(request);
     channel.refused = true;
     channel.replies.ours(() => {
       const at = { wantReply, terminal: channel.echo !== undefined };
@@ -202,9 +231,14 @@ export class ChannelTraffic {
     });
   }
 
-  /** What is said of a channel that was refused goes nowhere; it is forgotten when both sides have closed it. */
-  #swallow(channel: Channel, type: number, from: Side): void {
-    if (type === MESSAGE.channelClose) this.#channels.closed(channel, from);
+  /**
+   * Nothing that the client says of a refused channel goes on but that it closes it: its number at the target is free only
+   * when the client no longer uses it.
+   */
+  #swallowed(channel: Channel, type: number, bytes: Buffer): void {
+    if (type !== MESSAGE.channelClose) return;
+    this.#channels.closed(channel, "client");
+    this.#passage.toTarget.pass(bytes);
   }
 
   #tell(channel: Channel, text: string): void {

@@ -23,6 +23,8 @@ export interface Channel {
   readonly replies: Replies;
   /** Bytes of ours that the client's window was spent on: the target does not know of them. */
   debt: number;
+  /** Bytes of window that we gave the client, and the target has not given yet: until it does, what the client sends waits. */
+  credit: number;
   /** Set while something of it waits for a decision. */
   backlog: Backlog | undefined;
   /** Gives up what is held. */
@@ -58,6 +60,7 @@ export class Channels {
       sftp: undefined,
       replies: new Replies(),
       debt: 0,
+      credit: 0,
       backlog: undefined,
       giveUp: undefined,
       closedByClient: false,

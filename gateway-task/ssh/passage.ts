@@ -53,11 +53,10 @@ export class Passage {
     lane.pass(message(...parts));
   }
 
-  /** Records what the target must not see; `instead` is sent in its place. */
-  withhold(asked: Buffer, instead: Buffer = NOTHING): void {
+  /** Records what the target must not see. */
+  withhold(asked: Buffer): void {
     const framed = framedCopy(asked);
-    const substitute = instead.length > 0 ? framedCopy(instead) : NOTHING;
-    this.toTarget.by(() => this.#recorder.withheld(framed, substitute));
+    this.toTarget.by(() => this.#recorder.withheld(framed, NOTHING));
   }
 
   decide({ asked, tell, go, refuse, waits, waited }: Question): void {
