@@ -83,6 +83,12 @@ export const statementsView = z.object({
   next: z.number().nullable(),
 });
 
+export const eventsView = z.object({
+  events: z.array(z.record(z.string(), z.unknown())),
+  live: z.boolean(),
+  next: z.number().nullable(),
+});
+
 export const verificationView = z.object({
   live: z.boolean(),
   session: z.string(),

@@ -14,8 +14,8 @@ import { PUBLIC_FILE, replaceFile } from "./private-files.ts";
 
 const KEYS_FILE = "signing-keys.json";
 
-interface Exported {
-  readonly session: string;
+export interface Exported {
+  readonly session: SessionId;
   /** The session's own folder, and the file of the public keys beside it. */
   readonly folder: string;
   readonly keys: string;

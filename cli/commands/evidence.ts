@@ -3,6 +3,7 @@ import { SallyportError } from "../../core/errors.ts";
 import { verificationView } from "../api-views.ts";
 import { asks } from "../context.ts";
 import { EXIT } from "../exit-status.ts";
+import { exportCasts } from "../exported-casts.ts";
 import { exportSession, verifyFiles } from "../exported-files.ts";
 import type { Output } from "../output.ts";
 import { readSigningKeys } from "../signing-keys.ts";
@@ -81,12 +82,16 @@ export function exportCommand(): Command {
   const command = new Command("export")
     .description("copy a closed session's recording to files, to verify and keep elsewhere")
     .argument("<session>", "its id, as `sallyport sessions` shows it")
-    .argument("<folder>", "where its folder goes");
+    .argument("<folder>", "where its folder goes")
+    .option("--casts", "write each terminal of an SSH session beside it, as asciicast v3, for asciinema and its kind");
   return asks(command, async ({ out, api }, self) => {
     const [, folder = ""] = self.args;
     const exported = await exportSession(api(), pathOf(self), folder);
-    if (out.json) return out.value(exported);
+    const casts = self.opts<{ casts?: boolean }>().casts ? await exportCasts(folder, exported) : undefined;
+    if (out.json) return out.value(casts === undefined ? exported : { ...exported, casts });
     out.line(`${exported.session}: ${exported.chunks} chunks and the manifest are in ${exported.folder}`);
+    for (const cast of casts ?? []) out.line(`${exported.session}: a terminal is in ${cast}`);
+    if (casts?.length === 0) out.note("It has no terminal.");
     out.note(`Verify it anywhere: sallyport verify --files ${exported.folder} --key ${exported.keys}`);
   });
 }

@@ -1,6 +1,6 @@
 import { Command } from "commander";
 import type { Api } from "../api-client.ts";
-import { sessionsView, sessionView, statementsView } from "../api-views.ts";
+import { eventsView, sessionsView, sessionView, statementsView } from "../api-views.ts";
 import { asks } from "../context.ts";
 import { moment } from "../output.ts";
 import { wholeNumber } from "../whole-number.ts";
@@ -50,33 +50,53 @@ export function replayCommand(): Command {
   const command = new Command("replay")
     .description("what happened in a session, as text")
     .argument("<session>", "its id, as `sallyport sessions` shows it")
-    .option("--rows <n>", `show the first rows of each result, at most ${MAX_ROWS}`, wholeNumber(0, MAX_ROWS), 0);
+    .option(
+      "--rows <n>",
+      `show the first rows of each result, or lines that each command wrote, at most ${MAX_ROWS}`,
+      wholeNumber(0, MAX_ROWS),
+      0,
+    );
   return asks(command, async ({ out, api }, self) => {
     const path = pathOf(self);
     const { rows } = self.opts<{ rows: number }>();
     if (out.json) return out.copy(replayJson(api(), path));
     const { body } = await api().stream({ path: `${path}/transcript?rows=${rows}` });
     if (body !== null) await out.copy(body);
-  }).addHelpText("after", "\nWith --json: {session, statements}, the latter as long as the session is.");
+  }).addHelpText(
+    "after",
+    "\nWith --json: {session, statements}, of an SSH session {session, events}, as long as the session is.",
+  );
 }
 
-/** A session may have more statements than fit into memory: they are printed page by page. */
+/** A session may have more in it than fits into memory: it is printed page by page. */
 async function* replayJson(api: Api, path: string): AsyncGenerator<string, void> {
   const session = await api.json({ path }, sessionView);
-  yield `{"session":${JSON.stringify(session)},"statements":[`;
+  const kind = session.protocol === "ssh" ? "events" : "statements";
+  yield `{"session":${JSON.stringify(session)},"${kind}":[`;
   let first = true;
   for (let after: number | null = 0; after !== null;) {
-    const page: { statements: unknown[]; next: number | null } = await api.json(
-      { path: `${path}/statements?after=${after}&limit=${PAGE}` },
-      statementsView,
-    );
-    for (const statement of page.statements) {
-      yield `${first ? "" : ","}${JSON.stringify(statement)}`;
+    const page = await pageOf(api, kind, `${path}/${kind}?after=${after}&limit=${PAGE}`);
+    for (const item of page.items) {
+      yield `${first ? "" : ","}${JSON.stringify(item)}`;
       first = false;
     }
     after = page.next;
   }
   yield "]}\n";
+}
+
+/** The items of one page, and where the next one starts. */
+async function pageOf(
+  api: Api,
+  kind: "events" | "statements",
+  path: string,
+): Promise<{ items: unknown[]; next: number | null }> {
+  if (kind === "statements") {
+    const { statements, next } = await api.json({ path }, statementsView);
+    return { items: statements, next };
+  }
+  const { events, next } = await api.json({ path }, eventsView);
+  return { items: events, next };
 }
 
 /** The path of the session that is the command's first argument. */

@@ -71,7 +71,7 @@ function commandLines(event: CommandStartedEvent, at: string): string[] {
 }
 
 /** How a command ended, such as `exit 0 after 12.0 ms, 3 bytes in, 100 out, 0 of errors`, in one line. */
-function formatEnd(event: CommandEndedEvent): string {
+export function formatEnd(event: CommandEndedEvent): string {
   const parts = [outcomeText(event)];
   if (event.duration !== undefined) parts[0] += ` after ${formatDuration(event.duration)}`;
   parts.push(`${event.stdin} bytes in`, `${event.stdout} out`, `${event.stderr} of errors`);

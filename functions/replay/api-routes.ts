@@ -5,7 +5,16 @@ import type { AuthenticatedEnv } from "../shared/authenticated.ts";
 import { readQuery } from "../shared/request.ts";
 import type { ReplayDeps } from "./deps.ts";
 import { takePage } from "./paging.ts";
-import { chunkSequence, pageQuery, rowsQuery, sessionsQuery, statementNumber, transcriptQuery } from "./queries.ts";
+import { castStream } from "./cast.ts";
+import {
+  channelNumber,
+  chunkSequence,
+  pageQuery,
+  rowsQuery,
+  sessionsQuery,
+  statementNumber,
+  transcriptQuery,
+} from "./queries.ts";
 import type { Recording, Recordings } from "./recordings.ts";
 import { pageOfSessions } from "./session-list.ts";
 import { statementRows } from "./statement-rows.ts";
@@ -34,6 +43,17 @@ export function apiRoutes(deps: ReplayDeps, all: Recordings): Hono<Authenticated
       );
       return c.json({ statements: items, live: recording.live, ...page });
     })
+    .get("/:id/events", async (c) => {
+      const query = readQuery(c, pageQuery);
+      const recording = await find(c);
+      const { items, ...page } = await takePage(
+        recording.events(query.after),
+        query,
+        ({ number, item }) => ({ number, micros: item.micros, event: item.event }),
+        ({ event }) => JSON.stringify(event).length,
+      );
+      return c.json({ events: items, live: recording.live, ...page });
+    })
     .get("/:id/statements/:number/rows", async (c) => {
       const { limit } = readQuery(c, rowsQuery);
       const recording = await find(c);
@@ -56,6 +76,13 @@ export function apiRoutes(deps: ReplayDeps, all: Recordings): Hono<Authenticated
       const { rows } = readQuery(c, transcriptQuery);
       const text = transcriptStream(await find(c), rows, deps.logger);
       return c.body(text, 200, { "Content-Type": "text/plain; charset=utf-8" });
+    })
+    .get("/:id/channels/:channel/cast", async (c) => {
+      const recording = await find(c);
+      const channel = channelNumber.safeParse(c.req.param("channel"));
+      const cast = channel.success ? await castStream(recording, channel.data, deps.logger) : undefined;
+      if (cast === undefined) throw new SallyportError("not-found", "the session has no terminal in such a channel");
+      return c.body(cast, 200, { "Content-Type": "application/x-asciicast" });
     })
     .get("/:id/manifest", async (c) => {
       const { row, live } = await find(c);

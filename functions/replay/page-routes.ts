@@ -1,7 +1,9 @@
 import { Hono } from "hono";
 import { SallyportError } from "../../core/errors.ts";
+import type { RecordedEvent } from "../../core/recording/reader.ts";
 import type { AuthenticatedEnv } from "../shared/authenticated.ts";
 import { readQuery } from "../shared/request.ts";
+import { previewLines } from "./command-output.ts";
 import { listPage } from "./list-page.ts";
 import { type Page, takePage } from "./paging.ts";
 import { pageQuery, type PageQuery, sessionsQuery } from "./queries.ts";
@@ -10,8 +12,9 @@ import { pageOfSessions } from "./session-list.ts";
 import { type ShownEvent, sessionPage } from "./session-page.ts";
 import { previewTables } from "./statement-rows.ts";
 
-/** Rows of each result that a page shows. */
+/** Rows of each result that a page shows, and lines of what each command wrote. */
 const PREVIEW_ROWS = 10;
+const PREVIEW_LINES = 40;
 
 /** Plain pages: the list of sessions, and a session. */
 export function pageRoutes(all: Recordings): Hono<AuthenticatedEnv> {
@@ -39,17 +42,14 @@ async function pageOfEvents(recording: Recording, query: PageQuery): Promise<Pag
       ({ item }) => item,
       ({ event }) => JSON.stringify(event).length,
     );
-    return { ...page, items: await withTables(recording, page.items) };
+    return { ...page, items: await withPreviews(recording, page.items) };
   } catch (thrown) {
     if (!(thrown instanceof SallyportError) || thrown.code !== "recording-corrupt") throw thrown;
     return { items: [], next: null, cursor: query.after, fault: thrown.message };
   }
 }
 
-async function withTables(
-  recording: Recording,
-  items: Page<Omit<ShownEvent, "tables">>["items"],
-): Promise<ShownEvent[]> {
+async function withPreviews(recording: Recording, items: Page<RecordedEvent>["items"]): Promise<ShownEvent[]> {
   const output = recording.output();
   const shown: ShownEvent[] = [];
   try {
@@ -58,6 +58,7 @@ async function withTables(
       shown.push({
         ...item,
         tables: event.type === "statement" ? await previewTables(output, event, PREVIEW_ROWS) : [],
+        lines: event.type === "command-ended" ? await previewLines(output, event, PREVIEW_LINES) : [],
       });
     }
   } finally {

@@ -60,5 +60,8 @@ export const transcriptQuery = z.strictObject({ rows: field(whole(0, MAX_TRANSCR
 /** The number of a statement, in a path. */
 export const statementNumber = whole(1, Number.MAX_SAFE_INTEGER);
 
+/** The number of an SSH session's channel, in a path. */
+export const channelNumber = whole(1, Number.MAX_SAFE_INTEGER);
+
 /** The sequence of a chunk, in a path. */
 export const chunkSequence = whole(0, Number.MAX_SAFE_INTEGER);

@@ -7,16 +7,16 @@ import type { ResultTable } from "../../core/recording/table.ts";
 import { formatDuration, formatInstant, formatOffset } from "../../core/recording/line-format.ts";
 import { eventLines, formatOutcome, parameterLines } from "../../core/recording/transcript.ts";
 import { visible, visibleLines } from "../../core/recording/visible.ts";
+import { commandMarkup } from "./command-markup.ts";
+import { cut, MAX_SUMMARY, MAX_TEXT, summaryOf } from "./summary.ts";
 import { type Markup, page } from "../shared/html.ts";
 import type { Page } from "./paging.ts";
-
-/** More of a statement's text is at hand in its JSON. */
-const MAX_TEXT = 20_000;
-const MAX_SUMMARY = 100;
 
 export interface ShownEvent extends RecordedEvent {
   /** The first rows of a statement's results. */
   readonly tables: readonly ResultTable[];
+  /** The first lines of what a command wrote. */
+  readonly lines: readonly string[];
 }
 
 interface Replay {
@@ -29,9 +29,10 @@ interface Replay {
 /** A session: who, when, and what happened, a page of events at a time. */
 export function sessionPage({ principal, row, after, page: events }: Replay): Markup {
   const api = `/api/sessions/${row.id}`;
+  const listed = row.protocol === "ssh" ? "events" : "statements";
   const body = html`${about(row)}
     <p>
-      <a href="${api}/transcript?rows=10">Transcript</a> · <a href="${api}/statements">statements</a> ·
+      <a href="${api}/transcript?rows=10">Transcript</a> · <a href="${api}/${listed}">${listed}</a> ·
       <a href="${api}/frames">raw frames</a> · <a href="${api}/manifest">signed manifest</a> ·
       <a href="${api}/verify">verify</a>
     </p>
@@ -46,7 +47,7 @@ function about(row: SessionRow): Markup {
   const ended = closing
     ? html`<dt>Ended</dt>
         <dd>${formatInstant(closing.endedAt)}: ${closing.reason}</dd>
-        <dt>Statements</dt>
+        <dt>${row.protocol === "ssh" ? "Commands" : "Statements"}</dt>
         <dd>${closing.statements}</dd>
         <dt>Bytes</dt>
         <dd>${closing.bytesFromClient} from the client, ${closing.bytesFromTarget} to it</dd>
@@ -82,14 +83,15 @@ function end(row: SessionRow, { items, next, cursor, fault }: Page<ShownEvent>):
   return html`<p class="card danger">${why}</p>`;
 }
 
-function eventMarkup(row: SessionRow, { event, micros, tables }: ShownEvent): Markup {
+function eventMarkup(row: SessionRow, { event, micros, tables, lines }: ShownEvent): Markup | string {
   if (event.type === "statement") return statementMarkup(row, event, tables);
-  return html`<pre class="${isAlarming(event) ? "danger" : "muted"}">
-${eventLines(event, micros).join("\n").trim()}</pre>`;
+  if (event.type === "command-ended") return commandMarkup(row, event, lines);
+  const told = eventLines(event, micros).join("\n").trim();
+  return told === "" ? "" : html`<pre class="${isAlarming(event) ? "danger" : "muted"}">${told}</pre>`;
 }
 
 function isAlarming({ type }: SessionEvent): boolean {
-  return type === "gap" || type === "error";
+  return type === "gap" || type === "error" || type === "not-followed";
 }
 
 function statementMarkup(row: SessionRow, event: StatementEvent, tables: readonly ResultTable[]): Markup {
@@ -106,21 +108,6 @@ function statementMarkup(row: SessionRow, event: StatementEvent, tables: readonl
     ${event.parameters?.length ? html`<pre>${parameterLines(event).join("\n")}</pre>` : ""} ${tables.map(tableMarkup)}
     <p><a href="/api/sessions/${row.id}/statements/${event.number}/rows">All of it as JSON</a></p>
   </details>`;
-}
-
-function summaryOf(text: string): string {
-  return cut(
-    visible(
-      cut(text, 2 * MAX_SUMMARY)
-        .replaceAll(/\s+/g, " ")
-        .trim(),
-    ),
-    MAX_SUMMARY,
-  );
-}
-
-function cut(text: string, length: number): string {
-  return text.length > length ? `${text.slice(0, length)}…` : text;
 }
 
 function tableMarkup({ columns, rows, more }: ResultTable): Markup {

@@ -4,6 +4,7 @@ import { SallyportError } from "../../core/errors.ts";
 import type { RecordedEvent } from "../../core/recording/reader.ts";
 import { transcript, type TranscriptOptions } from "../../core/recording/transcript.ts";
 import type { Recording } from "./recordings.ts";
+import { previewLines } from "./command-output.ts";
 import { previewTables } from "./statement-rows.ts";
 
 /** Lines are sent in pieces of about this size. */
@@ -21,9 +22,11 @@ async function* pieces(recording: Recording, rows: number, logger: Logger): Asyn
   const output = recording.output();
   const preview: TranscriptOptions["rows"] =
     rows > 0 ? (statement) => previewTables(output, statement, rows) : undefined;
+  const shown: TranscriptOptions["output"] = rows > 0 ? (command) => previewLines(output, command, rows) : undefined;
+  const options: TranscriptOptions = { live: recording.live, rows: preview, output: shown };
   let piece = "";
   try {
-    for await (const line of transcript(eventsOnly(recording), { live: recording.live, rows: preview })) {
+    for await (const line of transcript(eventsOnly(recording), options)) {
       piece += `${line}\n`;
       if (piece.length < PIECE_CHARACTERS) continue;
       yield Buffer.from(piece);

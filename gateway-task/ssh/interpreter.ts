@@ -11,6 +11,9 @@ import { Forwards } from "./forwards.ts";
 import { MAX_MESSAGE_BYTES } from "./tap.ts";
 
 const STDERR = 1;
+const TOO_MANY = "too many channels are open at once: not all of them are followed";
+/** A target may take the request all the same, if the client guesses the number that it will give: the gateway must not pass it. */
+const NOT_GIVEN = "the client asks for something on a channel that it was not given: that is not followed";
 /** A channel was asked for, and nobody answered: no code of RFC 4254 §5.1. */
 const UNANSWERED = { code: 0, message: "it was never answered" };
 
@@ -30,7 +33,10 @@ class SshInterpreter implements Interpreter {
   readonly #fromClient: ConnectionReader;
   readonly #fromTarget: ConnectionReader;
   #micros = 0;
-  #saysTooMany = false;
+  /** What needs to be said once. */
+  readonly #said = new Set<string>();
+  /** Nothing more is told: the session is over, or can no longer be followed. */
+  #isOver = false;
 
   constructor(emit: (event: SessionEvent, micros: number) => void) {
     this.#emit = emit;
@@ -75,6 +81,7 @@ class SshInterpreter implements Interpreter {
   }
 
   finish(micros: number): void {
+    this.#isOver = true;
     this.#forwards.finish(micros);
     for (const channel of this.#channels) this.#over(channel, micros);
     this.#channels.clear();
@@ -112,7 +119,11 @@ class SshInterpreter implements Interpreter {
     const recipient = fields.uint32();
     if (type === MESSAGE.channelOpenConfirmation) return this.#confirm(by, recipient, fields.uint32(), message.micros);
     const channel = this.#channels.of(by, recipient);
-    if (channel === undefined) return undefined;
+    if (channel === undefined) {
+      if (by === "client" && type === MESSAGE.channelRequest && !this.#said.has(TOO_MANY))
+        this.#sayOnce(NOT_GIVEN, message.micros);
+      return undefined;
+    }
     if (type === MESSAGE.channelOpenFailure) return this.#fail(by, channel, fields, message.micros);
     if (type === MESSAGE.channelClose) return this.#close(by, channel, message);
     return type === MESSAGE.channelWindowAdjust || type === MESSAGE.channelEof ? undefined : channel;
@@ -136,10 +147,7 @@ class SshInterpreter implements Interpreter {
       isBlind: false,
       closedBy: undefined,
     }));
-    if (channel !== undefined || this.#saysTooMany) return undefined;
-    this.#saysTooMany = true;
-    const text = "too many channels are open at once: not all of them are followed";
-    this.#emit({ type: "not-followed", message: text }, micros);
+    if (channel === undefined) this.#sayOnce(TOO_MANY, micros);
     return undefined;
   }
 
@@ -238,6 +246,12 @@ class SshInterpreter implements Interpreter {
     const { number, opening, openedAt, fromClient, toClient } = channel;
     const duration = micros - openedAt;
     this.#emit({ type: "channel-closed", channel: number, kind: opening.kind, openedAt, duration, by, fromClient, toClient }, micros); // prettier-ignore
+  }
+
+  #sayOnce(message: string, micros: number): void {
+    if (this.#isOver || this.#said.has(message)) return;
+    this.#said.add(message);
+    this.#emit({ type: "not-followed", message }, micros);
   }
 
   #lose(who: string, why: string, { from, micros }: PrefixedMessage): void {

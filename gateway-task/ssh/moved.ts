@@ -29,6 +29,12 @@ export class Moved {
     this.#hash.update(bytes.subarray(start, end));
   }
 
+  /** So many bytes were moved unseen. */
+  missed(bytes: number): void {
+    this.#bytes += bytes;
+    this.spoil();
+  }
+
   /** The hash would not be that of the file's bytes. */
   spoil(): void {
     this.#next = -1;

@@ -62,6 +62,8 @@ export interface SftpRequest {
   readonly to: string | undefined;
   readonly handle: string;
   readonly offset: number;
+  /** Bytes of what is to be written. */
+  readonly length: number;
   /** Flags of an open. */
   readonly mode: number;
   readonly attributes: Readonly<Record<string, number>> | undefined;
@@ -74,7 +76,7 @@ export interface SftpRequest {
 export function readRequest(packet: PrefixedMessage): SftpRequest {
   const fields = new FieldReader(packet);
   const type = fields.byte();
-  const request = { type, id: fields.uint32(), path: "", to: undefined, handle: "", offset: 0, mode: 0, attributes: undefined, extension: "", cut: false }; // prettier-ignore
+  const request = { type, id: fields.uint32(), path: "", to: undefined, handle: "", offset: 0, length: 0, mode: 0, attributes: undefined, extension: "", cut: false }; // prettier-ignore
   return { ...request, ...detailsOf(type, fields) };
 }
 
@@ -87,8 +89,9 @@ function detailsOf(type: number, fields: FieldReader): Details {
     case SFTP.readdir:
       return { handle: fields.opaque() };
     case SFTP.read:
-    case SFTP.write:
       return { handle: fields.opaque(), offset: fields.uint64() };
+    case SFTP.write:
+      return { handle: fields.opaque(), offset: fields.uint64(), length: fields.uint32() };
     case SFTP.fsetstat:
       return { handle: fields.opaque(), attributes: attributesOf(fields) };
     case SFTP.open: {

@@ -2,6 +2,7 @@ import { FLAG_WITHHELD } from "../../core/recording/frame.ts";
 import type { FileEvent } from "../../core/recording/ssh-events.ts";
 import { type PrefixedHandler, type PrefixedMessage, PrefixedReader } from "../../core/ssh/prefixed-reader.ts";
 import { Moved } from "./moved.ts";
+import { movedAs, type Operation, toldAs } from "./sftp-operations.ts";
 import {
   MAX_PACKET_BYTES,
   readReply,
@@ -26,8 +27,6 @@ const REQUEST_BYTES = 200;
 const HANDLE_BYTES = 300;
 /** The version that OpenSSH speaks; later ones have other packets. */
 const VERSION = 3;
-const OPEN_READ = 1;
-const OPEN_WRITE = 2;
 
 interface OpenFile {
   readonly path: string;
@@ -50,35 +49,6 @@ interface Pending {
   readonly askedAt: number;
   readonly refused: boolean;
 }
-
-type Operation = FileEvent["operation"];
-/** Requests that are told when they are answered. */
-const TOLD: Readonly<Record<number, Operation>> = {
-  [SFTP.setstat]: "setstat",
-  [SFTP.fsetstat]: "setstat",
-  [SFTP.opendir]: "opendir",
-  [SFTP.remove]: "remove",
-  [SFTP.mkdir]: "mkdir",
-  [SFTP.rmdir]: "rmdir",
-  [SFTP.rename]: "rename",
-  [SFTP.symlink]: "symlink",
-};
-const TOLD_EXTENSIONS: Readonly<Record<string, Operation>> = {
-  "posix-rename@openssh.com": "rename",
-  "hardlink@openssh.com": "hardlink",
-  "lsetstat@openssh.com": "setstat",
-  "copy-data": "copy",
-};
-/** Extensions that change no file, and show none. */
-const HARMLESS: ReadonlySet<string> = new Set([
-  "statvfs@openssh.com",
-  "fstatvfs@openssh.com",
-  "fsync@openssh.com",
-  "limits@openssh.com",
-  "expand-path@openssh.com",
-  "home-directory",
-  "users-groups-by-id@openssh.com",
-]);
 
 /** Follows sftp (version 3): tells each file that was moved when it is closed, and each other operation when it is answered. */
 export class SftpTap implements Tap {
@@ -141,7 +111,7 @@ export class SftpTap implements Tap {
     this.#writing = undefined;
     if (packet.bytes[packet.start] === SFTP.init) return;
     const request = readRequest(packet);
-    const file = this.#files.get(request.handle);
+    const file = this.#fileOf(request);
     const refused = (packet.flags & FLAG_WITHHELD) !== 0;
     if (request.type === SFTP.write && file !== undefined && !refused) {
       this.#writing = file.written;
@@ -167,12 +137,27 @@ export class SftpTap implements Tap {
     if (pending === undefined) return;
     this.#pending.delete(reply.id);
     this.#bytes -= weightOf(pending);
-    const { request, file } = pending;
+    const { request } = pending;
+    const file = this.#lateFile(pending);
     if (reply.type === SFTP.data && request.type === SFTP.read && file !== undefined) {
       this.#reading = file.read;
       file.read.at(request.offset);
     } else if (reply.type === SFTP.handle) this.#opened(pending, reply, packet.micros);
-    else this.#answered(pending, answerOf(reply), reply.code, packet.micros);
+    else this.#answered({ ...pending, file }, answerOf(reply), reply.code, packet.micros);
+  }
+
+  #fileOf({ handle }: SftpRequest): OpenFile | undefined {
+    return handle === "" ? undefined : this.#files.get(handle);
+  }
+
+  /** A client that guesses a handle may use it before it is given one: what it stands for shows when that is answered. */
+  #lateFile({ request, file, refused }: Pending): OpenFile | undefined {
+    if (file !== undefined || refused) return file;
+    const late = this.#fileOf(request);
+    if (late === undefined) return undefined;
+    if (request.type === SFTP.write) late.written.missed(request.length);
+    if (request.type === SFTP.close) this.#forgetFile(request.handle, late);
+    return late;
   }
 
   #opened(pending: Pending, { handle }: SftpReply, micros: number): void {
@@ -233,7 +218,7 @@ export class SftpTap implements Tap {
 
   #closed(file: OpenFile, answer: Answer, refused: boolean, micros: number): void {
     const { read, written, mode, askedAt } = file;
-    const operation = read.isEmpty === written.isEmpty ? operationOf(mode) : read.isEmpty ? "write" : "read";
+    const operation = read.isEmpty === written.isEmpty ? movedAs(mode) : read.isEmpty ? "write" : "read";
     this.#sink.file(
       {
         via: "sftp",
@@ -259,38 +244,6 @@ export class SftpTap implements Tap {
     this.finish(micros);
     this.#sink.lost(`sftp is not followed any further: ${why}`, micros);
   }
-}
-
-/**
- * As what a request is told; undefined where it is not.
- * @param matters it failed otherwise than by there being no such file, or was refused
- */
-function toldAs({ type, extension }: SftpRequest, matters: boolean): Operation | undefined {
-  switch (type) {
-    case SFTP.open:
-      return "open";
-    case SFTP.read:
-      return matters ? "read" : undefined;
-    case SFTP.write:
-      return matters ? "write" : undefined;
-    case SFTP.extended:
-      if (HARMLESS.has(extension)) return matters ? "extended" : undefined;
-      return Object.hasOwn(TOLD_EXTENSIONS, extension) ? TOLD_EXTENSIONS[extension] : "extended";
-    case SFTP.lstat:
-    case SFTP.stat:
-    case SFTP.fstat:
-    case SFTP.realpath:
-    case SFTP.readlink:
-    case SFTP.readdir:
-      return matters ? "stat" : undefined;
-    default:
-      return TOLD[type];
-  }
-}
-
-function operationOf(mode: number): Operation {
-  const write = (mode & OPEN_WRITE) !== 0;
-  return (mode & OPEN_READ) !== 0 && write ? "read-write" : write ? "write" : "read";
 }
 
 function answerOf({ code, message }: SftpReply): Answer {

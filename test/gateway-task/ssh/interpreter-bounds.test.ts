@@ -54,6 +54,12 @@ describe("sshInterpreter's bounds", () => {
     expect(ofType(events, "command-started").map(({ text }) => text)).toEqual(["first"]);
   });
 
+  test("a client that asks for a command on a channel that it was not given is told of, once", () => {
+    const early = [client(ssh.open("session", MINE), ssh.exec(THEIRS, "rm x"), ssh.exec(THEIRS, "rm y"))];
+    const events = interpret([...early, target(ssh.confirm(MINE, THEIRS), ssh.success(MINE))]);
+    expect(ofType(events, "not-followed")).toMatchObject([{ message: expect.stringContaining("not given") as string }]);
+  });
+
   test("a number that is given to another channel while it is open ends what was there", () => {
     const events = interpret([...opened(), client(ssh.exec(THEIRS, "a")), ...opened(), client(ssh.exec(THEIRS, "b"))]);
     expect(ofType(events, "command-ended")).toMatchObject([

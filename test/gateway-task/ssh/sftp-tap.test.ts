@@ -53,6 +53,15 @@ describe("sftp, as the interpreter tells it", () => {
     expect(files[0]?.written).toEqual({ bytes: 4 });
   });
 
+  test("a client that guesses its handle, and writes before it is given it, is told as any other", () => {
+    const { files } = told(
+      asks(sftp.open(1, "/a", WRITE), sftp.write(2, "h", 0, "evil"), sftp.close(3, "h")),
+      answers(sftp.handle(1, "h"), sftp.status(2, 0), sftp.status(3, 0)),
+    );
+    expect(files).toMatchObject([{ operation: "write", path: "/a", status: "ok", written: { bytes: 4 } }]);
+    expect(files[0]?.written).not.toHaveProperty("sha256");
+  });
+
   test("a write that fails is what the file's closing tells", () => {
     const { files } = told(
       asks(sftp.open(1, "/a", WRITE)),
