@@ -47,7 +47,8 @@ export const sshKeyView = z.object({
   label: z.string(),
   registeredAt: z.string(),
 });
-export const sshKeysView = z.object({ keys: z.array(sshKeyView) });
+/** One's keys, and what to sign with another, for which namespace of ssh-keygen, to register it. */
+export const sshKeysView = z.object({ keys: z.array(sshKeyView), statement: z.string(), namespace: z.string() });
 export const hostKeyView = z.object({
   /** As it stands in a file that others write: one line, of its two words. */
   publicKey: z.string().regex(/^[a-z0-9@.-]+ [A-Za-z0-9+/]+={0,2}$/),

@@ -7,6 +7,7 @@ import { type Markup, moment, page } from "../shared/html.ts";
 import { CA_FILE, conninfo } from "./conninfo.ts";
 import type { ConnectionSummary, GatewayAddress } from "./deps.ts";
 import { statusOf } from "./passes.ts";
+import { shellQuoted } from "./shell-quoted.ts";
 import { hostKeyOf, sshCommand } from "./ssh-address.ts";
 import { hostKeySection } from "./ssh-pages.ts";
 
@@ -158,9 +159,4 @@ function command(gateway: GatewayAddress, connection: ConnectionSummary, as: "co
 function commandLine(gateway: GatewayAddress, connection: ConnectionSummary): string | undefined {
   if (connection.protocol === "postgres") return `psql ${shellQuoted(conninfo(gateway, connection))}`;
   return gateway.ssh && sshCommand(gateway.host, gateway.ssh, connection);
-}
-
-/** One word of a POSIX shell (XCU §2.2). */
-function shellQuoted(text: string): string {
-  return /["$`\\!]/.test(text) ? `'${text.replaceAll("'", "'\\''")}'` : `"${text}"`;
 }

@@ -1,33 +1,36 @@
 import { SallyportError } from "../../core/errors.ts";
 import type { Principal } from "../../core/identity/principal.ts";
-import { parseSshKeyId, parseSshPublicKey, sshKeyPassLabel } from "../../core/identity/ssh-key.ts";
+import { parseSshKeyId, sshKeyPassLabel } from "../../core/identity/ssh-key.ts";
+import { keyOfSshSignature, sshKeyStatement } from "../../core/identity/ssh-signature.ts";
 import type { SshKey } from "../../core/ports/ssh-key-store.ts";
-import { visible } from "../../core/recording/visible.ts";
+import { siteOf } from "../shared/site.ts";
 import type { AuthDeps } from "./deps.ts";
 import { ADMINS, statusOf } from "./passes.ts";
 
-/** As long as other labels may be. */
-const MAX_LABEL = 100;
 /** Far more than a person is issued in the hour that a pass lives. */
 const MAX_PASSES = 10_000;
 
+/** What this person has to sign with a key to register it here. */
+export function statementFor({ baseUrl }: Pick<AuthDeps, "baseUrl">, principal: Principal): string {
+  return sshKeyStatement(siteOf(baseUrl).origin, principal);
+}
+
 /**
  * Registers a public key as one's own.
- * @param wish.publicKey a line of a `.pub` file
- * @param wish.label undefined or empty: the key's comment
- * Throws `bad-request` for what is no key that is accepted, `conflict` for another's, `limit-exceeded`, `access-denied` for a
- * service: nobody knows since when its groups are out of date.
+ * @param wish.signature what `ssh-keygen -Y sign` printed for one's statement: it has the public key in it
+ * Throws `bad-request` for what is no signature of it, or by a key that is not accepted; `conflict` for another's key,
+ * `limit-exceeded`; `access-denied` for a service: nobody knows since when its groups are out of date.
  */
 export async function registerKey(
   deps: AuthDeps,
   principal: Principal,
-  wish: { publicKey: string; label: string | undefined },
+  wish: { signature: string; label: string },
 ): Promise<SshKey> {
   if (principal.kind !== "user")
     throw new SallyportError("access-denied", "public keys are for people", { hint: "a service uses passes" });
-  const { fingerprint, type, comment } = parseSshPublicKey(wish.publicKey);
-  const label = wish.label?.trim() || visible(comment).slice(0, MAX_LABEL);
-  await deps.sshKeys.register({ fingerprint, type, owner: principal.id, label, registeredAt: deps.clock() });
+  const { fingerprint, type } = keyOfSshSignature(wish.signature, statementFor(deps, principal));
+  const key = { fingerprint, type, owner: principal.id, label: wish.label.trim(), registeredAt: deps.clock() };
+  await deps.sshKeys.register(key);
   deps.logger.info({ principal: principal.id, key: fingerprint, type }, "public key registered");
   const kept = await deps.sshKeys.find(fingerprint);
   if (kept?.owner === principal.id) return kept;

@@ -2,18 +2,19 @@ import { Hono } from "hono";
 import { z } from "zod";
 import { SallyportError } from "../../core/errors.ts";
 import { sshKeyId } from "../../core/identity/ssh-key.ts";
+import { SSH_KEY_NAMESPACE } from "../../core/identity/ssh-signature.ts";
 import type { SshFingerprint, SshKey } from "../../core/ports/ssh-key-store.ts";
 import { type AuthenticatedEnv, authenticated } from "../shared/authenticated.ts";
 import { label, readBody } from "../shared/request.ts";
 import type { AuthDeps } from "./deps.ts";
 import { hostKeyOf } from "./ssh-address.ts";
-import { registerKey, removeKey } from "./ssh-keys.ts";
+import { registerKey, removeKey, statementFor } from "./ssh-keys.ts";
 import { sshKeysPage } from "./ssh-pages.ts";
 
-/** A whole file of one's keys may be pasted by mistake, and is told so. */
+/** What is no signature may be long, and is told what it is. */
 const pasted = z.string().max(32_768);
-const newKeyBody = z.strictObject({ publicKey: pasted, label: label.optional() });
-const newKeyForm = z.object({ public_key: pasted, label: label.default("") });
+const newKeyBody = z.strictObject({ signature: pasted, label: label.optional() });
+const newKeyForm = z.object({ signature: pasted, label: label.default("") });
 
 /** A key as programs see it; `id` names it in paths. */
 export interface SshKeyView {
@@ -28,12 +29,14 @@ export interface SshKeyView {
 export function sshRoutes(deps: AuthDeps): Hono<AuthenticatedEnv> {
   const signedIn = authenticated(deps);
   return new Hono<AuthenticatedEnv>()
-    .get("/api/ssh-keys", signedIn, async (c) =>
-      c.json({ keys: (await deps.sshKeys.listFor(c.get("principal").id)).map(keyView) }),
-    )
+    .get("/api/ssh-keys", signedIn, async (c) => {
+      const principal = c.get("principal");
+      const keys = (await deps.sshKeys.listFor(principal.id)).map(keyView);
+      return c.json({ keys, statement: statementFor(deps, principal), namespace: SSH_KEY_NAMESPACE });
+    })
     .post("/api/ssh-keys", signedIn, async (c) => {
-      const { publicKey, label: named } = await readBody(c, newKeyBody);
-      return c.json(keyView(await registerKey(deps, c.get("principal"), { publicKey, label: named })), 201);
+      const { signature, label: named } = await readBody(c, newKeyBody);
+      return c.json(keyView(await registerKey(deps, c.get("principal"), { signature, label: named ?? "" })), 201);
     })
     .delete("/api/ssh-keys/:id", signedIn, async (c) =>
       c.json(keyView(await removeKey(deps, c.get("principal"), c.req.param("id")))),
@@ -46,11 +49,11 @@ export function sshRoutes(deps: AuthDeps): Hono<AuthenticatedEnv> {
     .get("/ssh-keys", signedIn, async (c) => {
       const principal = c.get("principal");
       const keys = await deps.sshKeys.listFor(principal.id);
-      return c.html(sshKeysPage({ principal, keys, hostKey: hostKeyOf(deps.gateway) }));
+      const statement = statementFor(deps, principal);
+      return c.html(sshKeysPage({ principal, keys, statement, hostKey: hostKeyOf(deps.gateway) }));
     })
     .post("/ssh-keys", signedIn, async (c) => {
-      const { public_key: publicKey, label: named } = await readBody(c, newKeyForm);
-      await registerKey(deps, c.get("principal"), { publicKey, label: named });
+      await registerKey(deps, c.get("principal"), await readBody(c, newKeyForm));
       return c.redirect("/ssh-keys", 303);
     })
     .post("/ssh-keys/:id/remove", signedIn, async (c) => {

@@ -6,13 +6,13 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Api, apiOf } from "../../cli/api-client.ts";
 import { passesView } from "../../cli/api-views.ts";
 import { type Running, serve } from "../../cli/serve.ts";
-import { parseSshPublicKey } from "../../core/identity/ssh-key.ts";
+import { sshFingerprint } from "../../core/identity/ssh-key.ts";
 import { DEMO_PASSWORD, DEMO_PEOPLE } from "../../local/demo-people.ts";
 import { freePort } from "../../local/embedded-postgres.ts";
 import { signInOverHttp } from "../setup/http-sign-in.ts";
 import { newTerminal, type Terminal } from "../setup/product.ts";
 import { run, succeed } from "../setup/programs.ts";
-import { madeKey } from "../setup/ssh-keygen.ts";
+import { blobOf, madeKey } from "../setup/ssh-keygen.ts";
 
 const HERE = { host: "127.0.0.1", port: 0 };
 let directory: string;
@@ -29,7 +29,7 @@ beforeAll(async () => {
   await mkdir(config);
   await mkdir(join(directory, "bin"));
   const common = { access: ["engineers"], description: "A server" };
-  const target = { host: "127.0.0.1", port: 1, hostKeys: [await madeKey()] };
+  const target = { host: "127.0.0.1", port: 1, hostKeys: [(await madeKey()).line] };
   const credentials = { user: "deploy", password: { secret: "none" } };
   const database = { protocol: "postgres", target: { host: "127.0.0.1", database: "x" }, credentials: { user: "x" } };
   const connections = {
@@ -77,7 +77,7 @@ describe("what one may connect to", () => {
       host: "localhost",
       port,
       command: `ssh -p ${port} web-1@localhost`,
-      fingerprint: parseSshPublicKey(hostKey()).fingerprint,
+      fingerprint: sshFingerprint(blobOf(hostKey())),
       knownHosts: known(),
     });
     const { text } = await terminal.sallyport(["connections"]);
@@ -89,7 +89,7 @@ describe("what one may connect to", () => {
     const stranger = await home();
     const { text, stderr } = await stranger.sallyport(["known-hosts"]);
     expect(text).toBe(`${known()}\n`);
-    expect(stderr).toContain(parseSshPublicKey(hostKey()).fingerprint);
+    expect(stderr).toContain(sshFingerprint(blobOf(hostKey())));
     const file = join(stranger.config, "..", "known_hosts");
     await writeFile(file, text);
     expect(await succeed("ssh-keygen", ["-F", `[localhost]:${port}`, "-f", file])).toContain(hostKey());
@@ -97,19 +97,30 @@ describe("what one may connect to", () => {
 });
 
 describe("ssh-key", () => {
+  /** A key in files of its own, named for the test. */
+  const keyFile = async (name: string, comment: string, ...options: string[]): Promise<string> => {
+    const file = join(directory, name);
+    await succeed("ssh-keygen", ["-q", "-N", "", "-C", comment, "-f", file, ...options]);
+    return file;
+  };
+  const fingerprintOf = async (file: string): Promise<string> =>
+    sshFingerprint(blobOf(await readFile(`${file}.pub`, "utf8")));
+
   test("registers, lists and removes the key of a file, in shapes that programs can rely on", async () => {
-    const file = join(directory, "id.pub");
-    const line = await madeKey(["-t", "ecdsa", "-b", "256"], "alice@desk");
-    await writeFile(file, `${line}\n`);
-    const { fingerprint } = parseSshPublicKey(line);
+    const file = await keyFile("id_desk", "alice@desk", "-t", "ecdsa", "-b", "256");
+    const fingerprint = await fingerprintOf(file);
     const view = { fingerprint, type: "ecdsa-sha2-nistp256", label: "alice@desk", id: expect.any(String), registeredAt: expect.any(String) }; // prettier-ignore
-    expect(await json("ssh-key", "add", file)).toEqual(view);
-    expect(await json("ssh-key", "add", file, "--label", "desk")).toEqual({ ...view, label: "desk" });
-    expect(await json("ssh-key", "list")).toEqual({ keys: [{ ...view, label: "desk" }] });
-    expect((await terminal.sallyport(["ssh-key"])).text).toContain(fingerprint);
-    expect(await json("ssh-key", "remove", fingerprint)).toEqual({ ...view, label: "desk" });
-    expect(await json("ssh-key", "list")).toEqual({ keys: [] });
+    expect(await json("ssh-key", "add", `${file}.pub`)).toEqual(view);
+    expect(await json("ssh-key", "list")).toEqual({ keys: [view] });
+    expect(await json("ssh-key", "remove", fingerprint)).toEqual(view);
     expect(await terminal.sallyport(["ssh-key", "remove", fingerprint])).toMatchObject({ status: 4 });
+  });
+
+  test("lists one's keys to people, too, under the labels that they gave", async () => {
+    const file = await keyFile("id_labelled", "x", "-t", "ed25519");
+    await terminal.sallyport(["ssh-key", "add", file, "--label", "desk"]);
+    const [row] = (await terminal.sallyport(["ssh-key"])).text.split("\n").filter((line) => line.endsWith("  desk"));
+    expect(row).toContain(`${await fingerprintOf(file)}  ssh-ed25519  `);
   });
 
   test("takes the key that ssh itself would offer where none is named", async () => {
@@ -121,11 +132,13 @@ describe("ssh-key", () => {
     expect((await terminal.sallyport(["ssh-key", "add"])).text).toMatch(/^Registered SHA256:\S+, usual\.$/m);
   });
 
-  test("does not let a private key leave the machine", async () => {
-    const file = join(directory, "id_private");
-    await succeed("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", file]);
-    const { status, stderr } = await terminal.sallyport(["ssh-key", "add", file]);
-    expect([status, stderr]).toEqual([2, expect.stringContaining(`Give ${file}.pub.`)]);
+  test("does not register a key that one does not hold: its private half is neither beside it nor in an agent", async () => {
+    const file = await keyFile("id_of_bob", "bob", "-t", "ed25519");
+    await rm(file);
+    const { status, stderr } = await terminal.sallyport(["ssh-key", "add", `${file}.pub`], {
+      env: { SSH_AUTH_SOCK: "" },
+    });
+    expect([status, stderr]).toEqual([2, expect.stringContaining("ssh-keygen could not sign")]);
   });
 
   test.each(["laptop", "SHA256:x", ""])("removes nothing by what is no fingerprint: %j", async (typed) => {

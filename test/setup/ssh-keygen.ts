@@ -1,34 +1,65 @@
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { sshFingerprint } from "../../core/identity/ssh-key.ts";
+import { sshString } from "../../core/identity/ssh-wire.ts";
+import type { SshFingerprint } from "../../core/ports/ssh-key-store.ts";
 import { succeed } from "./programs.ts";
 
-/** The line of a public key that the real `ssh-keygen` makes. */
-export async function madeKey(args: readonly string[] = ["-t", "ed25519"], comment = "alice@laptop"): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), "sallyport-test-key-"));
-  try {
+/** A key pair that the real `ssh-keygen` made. */
+export interface MadeKey {
+  /** That of the `.pub` file. */
+  readonly line: string;
+  /** `type base64`. */
+  readonly publicKey: string;
+  readonly blob: Buffer;
+  readonly fingerprint: SshFingerprint;
+  readonly privateKey: string;
+  /** What `ssh-keygen -Y sign` prints. */
+  sign(text: string, namespace: string, ...options: string[]): Promise<string>;
+}
+
+export async function madeKey(args: readonly string[] = ["-t", "ed25519"], comment = "a@laptop"): Promise<MadeKey> {
+  return inFolder(async (folder) => {
     const file = join(folder, "key");
     await succeed("ssh-keygen", ["-q", "-N", "", "-C", comment, "-f", file, ...args]);
-    return (await readFile(`${file}.pub`, "utf8")).trimEnd();
+    const privateKey = await readFile(file, "utf8");
+    const line = (await readFile(`${file}.pub`, "utf8")).trimEnd();
+    const publicKey = line.split(" ", 2).join(" ");
+    const blob = blobOf(line);
+    const sign: MadeKey["sign"] = async (text, namespace, ...options) => signWith(privateKey, text, namespace, options);
+    return { line, publicKey, blob, fingerprint: sshFingerprint(blob), privateKey, sign };
+  });
+}
+
+async function signWith(
+  privateKey: string,
+  text: string,
+  namespace: string,
+  options: readonly string[],
+): Promise<string> {
+  return inFolder(async (folder) => {
+    const file = join(folder, "key");
+    await writeFile(file, privateKey, { mode: 0o600 });
+    return succeed("ssh-keygen", ["-q", "-Y", "sign", "-n", namespace, "-f", file, ...options], { input: text });
+  });
+}
+
+async function inFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
+  const folder = await mkdtemp(join(tmpdir(), "sallyport-test-key-"));
+  try {
+    return await work(folder);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
 }
 
-/** The key as it crosses the wire. */
+/** The key of a line, as it crosses the wire. */
 export function blobOf(line: string): Buffer {
   return Buffer.from(line.split(" ")[1] ?? "", "base64");
 }
 
-/** A public key of these fields, each a text or the bytes of a number. */
-export function keyOf(...fields: readonly (string | Uint8Array)[]): string {
-  const blob = Buffer.concat(
-    fields.flatMap((field) => {
-      const bytes = Buffer.from(field as Uint8Array);
-      const length = Buffer.alloc(4);
-      length.writeUInt32BE(bytes.length);
-      return [length, bytes];
-    }),
-  );
-  return `${String(fields[0])} ${blob.toString("base64")}`;
+/** A public key as it crosses the wire, of these fields: each a text, or the bytes of a number. */
+export function keyBlob(...fields: readonly (string | Uint8Array)[]): Buffer {
+  return Buffer.concat(fields.map(sshString));
 }

@@ -1,20 +1,24 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { beforeEach, describe, expect, test } from "vitest";
 import type { Hono } from "hono";
 import type { Principal } from "../../../core/identity/principal.ts";
-import { MAX_SSH_KEYS, parseSshKeyId, parseSshPublicKey, sshKeyId } from "../../../core/identity/ssh-key.ts";
+import { MAX_SSH_KEYS, parseSshKeyId, sshKeyId } from "../../../core/identity/ssh-key.ts";
+import { SSH_KEY_NAMESPACE, sshKeyStatement } from "../../../core/identity/ssh-signature.ts";
 import { authApp } from "../../../functions/auth/app.ts";
 import type { ConnectionSummary } from "../../../functions/auth/deps.ts";
 import type { SshKeyView } from "../../../functions/auth/ssh-routes.ts";
 import { passesForKeys } from "../../../gateway-task/ssh/key-sign-in.ts";
 import { succeed } from "../../setup/programs.ts";
-import { blobOf, madeKey } from "../../setup/ssh-keygen.ts";
+import { type MadeKey, madeKey } from "../../setup/ssh-keygen.ts";
 import { ALICE, CONNECTIONS, type DepsInMemory, depsInMemory, principal, signedIn } from "./installation.ts";
 
 const BASE = "https://sallyport.example";
 const BOB = principal("bob", "engineers");
 const DAVE = principal("dave", "admins");
 const KEY = await madeKey();
-const HOST_KEY = (await madeKey(["-t", "ed25519"], "")).trim();
+const { publicKey: HOST_KEY, fingerprint } = await madeKey();
 const WEB: ConnectionSummary = { name: "web-1", protocol: "ssh", description: "a web <server>", access: ["engineers"] };
 let deps: DepsInMemory;
 let app: Hono;
@@ -37,8 +41,11 @@ async function page(who: Principal, path: string, fields?: Record<string, string
   return app.request(BASE + path, { headers, ...form });
 }
 
-async function register(who: Principal, publicKey = KEY, label?: string): Promise<SshKeyView> {
-  const response = await call(who, "POST", "/api/ssh-keys", { publicKey, label });
+const signedBy = (who: Principal, key: MadeKey): Promise<string> =>
+  key.sign(sshKeyStatement(BASE, who), SSH_KEY_NAMESPACE);
+
+async function register(who: Principal, label?: string): Promise<SshKeyView> {
+  const response = await call(who, "POST", "/api/ssh-keys", { signature: await signedBy(who, KEY), label });
   expect(response.status).toBe(201);
   return (await response.json()) as SshKeyView;
 }
@@ -48,13 +55,13 @@ async function list(who: Principal): Promise<SshKeyView[]> {
 }
 
 describe("a public key", () => {
-  test("is registered by whoever is signed in, and listed by its fingerprint, type and comment", async () => {
-    const registered = await register(ALICE);
+  test("is registered by whoever is signed in and holds it, and listed by its fingerprint and type", async () => {
+    const registered = await register(ALICE, " laptop ");
     expect(registered).toEqual({
-      id: sshKeyId(parseSshPublicKey(KEY).fingerprint),
-      fingerprint: parseSshPublicKey(KEY).fingerprint,
+      id: sshKeyId(KEY.fingerprint),
+      fingerprint: KEY.fingerprint,
       type: "ssh-ed25519",
-      label: "alice@laptop",
+      label: "laptop",
       registeredAt: expect.stringMatching(/^\d{4}-.*Z$/),
     });
     expect(await list(ALICE)).toEqual([registered]);
@@ -62,21 +69,32 @@ describe("a public key", () => {
     expect(deps.log.at(-1)).toContain(registered.fingerprint);
   });
 
-  test("is called what its owner wants, else by its comment as harmless text", async () => {
-    expect(await register(ALICE, KEY, "desktop")).toMatchObject({ label: "desktop" });
-    const hostile = await madeKey(["-t", "ed25519"], `\u202E${"x".repeat(200)}`);
-    const { label } = await register(ALICE, hostile);
-    expect(label).toMatch(/^<U\+202E>x{92}$/);
+  test("is proven by a signature of words that the API tells, for this person at this gateway", async () => {
+    expect(await (await call(ALICE, "GET", "/api/ssh-keys")).json()).toEqual({
+      keys: [],
+      statement: `I sign in at ${BASE} with this key as ${ALICE.name}, ${ALICE.id}`,
+      namespace: SSH_KEY_NAMESPACE,
+    });
+    const [alices, elsewhere] = [
+      await signedBy(ALICE, KEY),
+      await KEY.sign(sshKeyStatement("https://other.example", BOB), SSH_KEY_NAMESPACE),
+    ];
+    // Bob has seen alice's key, as everybody may, and what she signed with it.
+    for (const signature of [alices, elsewhere, KEY.line]) {
+      const response = await call(BOB, "POST", "/api/ssh-keys", { signature });
+      expect([response.status, await response.json()]).toMatchObject([400, { code: "bad-request" }]);
+    }
+    expect(await list(BOB)).toEqual([]);
   });
 
-  test.each([
-    ["no key", { publicKey: "hello" }],
-    ["a private key", { publicKey: "-----BEGIN OPENSSH PRIVATE KEY-----\nb3Blbn" }],
-    ["nothing", {}],
-    ["a label of 101 characters", { publicKey: KEY, label: "a".repeat(101) }],
-    ["another owner", { publicKey: KEY, owner: "dave" }],
-  ])("is not registered for a request with %s", async (_what, body) => {
-    const response = await call(ALICE, "POST", "/api/ssh-keys", body);
+  test.each<[string, (signature: string) => Record<string, string>]>([
+    ["no signature", () => ({ signature: "hello" })],
+    ["a private key", () => ({ signature: "-----BEGIN OPENSSH PRIVATE KEY-----\nb3Blbn" })],
+    ["nothing", () => ({})],
+    ["a label of 101 characters", (signature) => ({ signature, label: "a".repeat(101) })],
+    ["another owner", (signature) => ({ signature, owner: "dave" })],
+  ])("is not registered for a request with %s", async (_what, bodyOf) => {
+    const response = await call(ALICE, "POST", "/api/ssh-keys", bodyOf(await signedBy(ALICE, KEY)));
     expect([response.status, await response.json()]).toMatchObject([400, { code: "bad-request" }]);
     expect(await list(ALICE)).toEqual([]);
   });
@@ -85,7 +103,7 @@ describe("a public key", () => {
     const { id } = await register(ALICE);
     for (const removed of [false, true]) {
       if (removed) expect((await call(ALICE, "DELETE", `/api/ssh-keys/${id}`)).status).toBe(200);
-      const response = await call(BOB, "POST", "/api/ssh-keys", { publicKey: KEY });
+      const response = await call(BOB, "POST", "/api/ssh-keys", { signature: await signedBy(BOB, KEY) });
       expect([response.status, await response.json()]).toMatchObject([409, { code: "conflict" }]);
     }
     expect(await list(BOB)).toEqual([]);
@@ -93,24 +111,26 @@ describe("a public key", () => {
 
   test("is for people: a service, whose groups nobody refreshes, is refused", async () => {
     const service: Principal = { ...ALICE, kind: "service" };
-    expect((await call(service, "POST", "/api/ssh-keys", { publicKey: KEY })).status).toBe(403);
+    const signature = await signedBy(service, KEY);
+    expect((await call(service, "POST", "/api/ssh-keys", { signature })).status).toBe(403);
   });
 
   test(`is one of ${MAX_SSH_KEYS} at most`, async () => {
     const { type, owner } = { type: "ssh-ed25519", owner: ALICE.id };
     for (let n = 0; n < MAX_SSH_KEYS; n++) {
-      const fingerprint = parseSshKeyId(String(n).padStart(43, "A"));
-      if (fingerprint !== undefined)
-        await deps.sshKeys.register({ fingerprint, type, owner, label: "", registeredAt: deps.clock() });
+      const one = parseSshKeyId(String(n).padStart(43, "A"));
+      if (one !== undefined)
+        await deps.sshKeys.register({ fingerprint: one, type, owner, label: "", registeredAt: deps.clock() });
     }
-    expect((await call(ALICE, "POST", "/api/ssh-keys", { publicKey: KEY })).status).toBe(429);
+    const signature = await signedBy(ALICE, KEY);
+    expect((await call(ALICE, "POST", "/api/ssh-keys", { signature })).status).toBe(429);
   });
 });
 
 describe("removing a key", () => {
   test("takes it away at once, and ends what lives by it: its passes are revoked, and no others", async () => {
     const { id } = await register(ALICE);
-    const [byKey, passesBefore] = [await passesForKeys(deps)(ALICE, blobOf(KEY), "web-1"), deps.clock()];
+    const [byKey, passesBefore] = [await passesForKeys(deps)(ALICE, KEY.blob, "web-1"), deps.clock()];
     await call(ALICE, "POST", "/api/passes", { label: "by hand" });
     expect((await call(ALICE, "DELETE", `/api/ssh-keys/${id}`)).status).toBe(200);
     expect(await list(ALICE)).toEqual([]);
@@ -138,30 +158,43 @@ describe("removing a key", () => {
 
 describe("the page of one's keys", () => {
   test("registers, lists and removes a key by plain forms", async () => {
-    const response = await page(ALICE, "/ssh-keys", { public_key: `${KEY}\n`, label: "<b>laptop" });
+    const response = await page(ALICE, "/ssh-keys", { signature: await signedBy(ALICE, KEY), label: "<b>laptop" });
     expect([response.status, response.headers.get("location")]).toEqual([303, "/ssh-keys"]);
     const text = await (await page(ALICE, "/ssh-keys")).text();
-    const [{ id, fingerprint } = { id: "", fingerprint: "" }] = await list(ALICE);
-    for (const shown of [fingerprint, "&lt;b&gt;laptop", `action="/ssh-keys/${id}/remove"`])
+    const id = sshKeyId(KEY.fingerprint);
+    for (const shown of [KEY.fingerprint, "&lt;b&gt;laptop", `action="/ssh-keys/${id}/remove"`])
       expect(text).toContain(shown);
     expect(text).not.toContain("<b>laptop");
     expect((await page(ALICE, `/ssh-keys/${id}/remove`, {})).status).toBe(303);
     expect(await (await page(ALICE, "/ssh-keys")).text()).toContain("You have registered no key.");
   });
 
+  test("tells what to run, and what that prints registers the key", async () => {
+    const text = await (await page(ALICE, "/ssh-keys")).text();
+    const shown = /<pre>(printf [^<]*)<\/pre>/.exec(text)?.[1] ?? "";
+    const folder = await mkdtemp(join(tmpdir(), "sallyport-test-page-"));
+    await writeFile(join(folder, "key"), KEY.privateKey, { mode: 0o600 });
+    const command = shown.replaceAll("&quot;", '"').replaceAll("&#39;", "'").replace("~/.ssh/id_ed25519", "key");
+    const signature = await succeed("sh", ["-c", command], { cwd: folder });
+    await rm(folder, { recursive: true });
+    expect((await page(ALICE, "/ssh-keys", { signature, label: "" })).status).toBe(303);
+    expect(await list(ALICE)).toMatchObject([{ fingerprint: KEY.fingerprint }]);
+  });
+
   test("says what is wrong with what was pasted", async () => {
-    const response = await page(ALICE, "/ssh-keys", { public_key: "-----BEGIN OPENSSH PRIVATE KEY-----\nx" });
+    const response = await page(ALICE, "/ssh-keys", { signature: "-----BEGIN OPENSSH PRIVATE KEY-----\nx" });
     expect([response.status, await response.text()]).toEqual([400, expect.stringContaining("this is a private key")]);
   });
 
   test("cannot be used by another site in a person's name, nor without signing in", async () => {
     const { id } = await register(BOB);
     const evil = "https://evil.example";
-    expect((await page(ALICE, "/ssh-keys", { public_key: KEY }, evil)).status).toBe(403);
+    const signature = await signedBy(ALICE, KEY);
+    expect((await page(ALICE, "/ssh-keys", { signature }, evil)).status).toBe(403);
     expect((await page(BOB, `/ssh-keys/${id}/remove`, {}, evil)).status).toBe(403);
     expect((await app.request(`${BASE}/ssh-keys`, { headers: { accept: "text/html" } })).status).toBe(303);
     for (const path of ["/api/ssh-keys", "/ssh-keys"]) {
-      const init = { method: "POST", body: new URLSearchParams({ public_key: KEY }) };
+      const init = { method: "POST", body: new URLSearchParams({ signature }) };
       expect((await app.request(BASE + path, init)).status).toBe(401);
     }
     expect([await list(ALICE), (await list(BOB)).length]).toEqual([[], 1]);
@@ -170,7 +203,6 @@ describe("the page of one's keys", () => {
 
 describe("an SSH connection", () => {
   const knownHosts = `[gateway.example]:2222 ${HOST_KEY}`;
-  const fingerprint = parseSshPublicKey(HOST_KEY).fingerprint;
 
   test("is listed with its command, and with what proves the gateway", async () => {
     const { connections } = (await (await call(ALICE, "GET", "/api/connections")).json()) as { connections: unknown[] };

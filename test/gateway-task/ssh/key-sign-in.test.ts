@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { beforeEach, describe, expect, test } from "vitest";
 import { hashPass, PASS_LIFETIME_MS, type PassText } from "../../../core/identity/pass.ts";
-import { parseSshPublicKey, SSH_KEY_SIGN_IN_MS } from "../../../core/identity/ssh-key.ts";
+import { SSH_KEY_SIGN_IN_MS } from "../../../core/identity/ssh-key.ts";
 import type { Pass, PassStore } from "../../../core/ports/pass-store.ts";
 import type { PeopleStore } from "../../../core/ports/people-store.ts";
 import type { SshKeyStore } from "../../../core/ports/ssh-key-store.ts";
@@ -15,14 +15,20 @@ import { madeKey } from "../../setup/ssh-keygen.ts";
 
 let now: number;
 let deps: KeySignInDeps & { sshKeys: SshKeyStore; people: PeopleStore; passes: PassStore };
-const { blob, fingerprint, type } = parseSshPublicKey(await madeKey());
+const { blob, fingerprint } = await madeKey();
 
 beforeEach(async () => {
   now = NOW;
   const db = openDatabase(":memory:");
   const clock = (): number => now;
   deps = { sshKeys: sqliteSshKeyStore(db), people: sqlitePeopleStore(db), passes: sqlitePassStore(db), clock };
-  await deps.sshKeys.register({ fingerprint, type, owner: ALICE.id, label: "laptop", registeredAt: NOW });
+  await deps.sshKeys.register({
+    fingerprint,
+    type: "ssh-ed25519",
+    owner: ALICE.id,
+    label: "laptop",
+    registeredAt: NOW,
+  });
 });
 
 const signsIn = (groups: readonly string[]): Promise<void> =>
