@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { WANTS } from "../../core/approval/presentable.ts";
 import { type ApprovalView, approvalsView, approvalView } from "../api-views.ts";
 import { asks } from "../context.ts";
 import { moment } from "../output.ts";
@@ -67,7 +68,7 @@ function linesOf(one: ApprovalView): string[] {
   return [
     `approval  ${one.id}: ${one.status}`,
     `who       ${one.requester.name} (${one.requester.id})`,
-    `wants to  ${one.kind === "connect" ? "connect" : "run a statement"}`,
+    `wants to  ${WANTS[one.kind]}`,
     `where     ${one.connection}, environment ${one.environment}, from ${one.client}`,
     `why held  ${one.reason} (${one.policies.join(", ")})`,
     `needs     ${consents}`,

@@ -1,3 +1,4 @@
+import type { HeldRequest } from "../ports/approval-desk.ts";
 import { redactPasses } from "../identity/pass.ts";
 import { visibleLines } from "../recording/visible.ts";
 
@@ -20,6 +21,13 @@ const SECRETS: readonly (readonly [RegExp, string])[] = [
   ],
   [/(:\/\/[^\s:/@']{1,64}:)[^\s@'/]{1,256}@/g, `$1${REDACTED}@`],
 ];
+
+/** What somebody wants, in a word or two. */
+export const WANTS: Readonly<Record<HeldRequest["kind"], string>> = {
+  connect: "connect",
+  statement: "run a statement",
+  command: "do this over SSH",
+};
 
 export interface Presentable {
   /** Every character shows, and has no other effect than to show. Still to be escaped for HTML. */

@@ -1,5 +1,5 @@
 import { html } from "hono/html";
-import { presentable } from "../../core/approval/presentable.ts";
+import { presentable, WANTS } from "../../core/approval/presentable.ts";
 import type { Principal } from "../../core/identity/principal.ts";
 import type { Answer, Approval, ApprovalStatus } from "../../core/ports/approval-store.ts";
 import { formatInstant } from "../../core/recording/line-format.ts";
@@ -51,7 +51,7 @@ function about(approval: Approval): Markup {
   const rows: [string, Markup | string][] = [
     ["State", html`<span class="${style}">${words}</span>`],
     ["Who", html`${visible(requester.name)} <span class="muted">${visible(requester.id)}</span>`],
-    ["Wants to", approval.kind === "connect" ? "connect" : "run a statement"],
+    ["Wants to", WANTS[approval.kind]],
     ["Where", `${visible(connection)}, environment ${visible(environment)}`],
     ["From", visible(client)],
     ["Why it is held", visible(reason)],
