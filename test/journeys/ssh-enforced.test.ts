@@ -119,7 +119,7 @@ describe("a command that policy blocks", () => {
       expect(await ran.status).toBe(n % 2 === 0 ? 126 : 0);
       if (n % 2 === 1) expect(ran.output()).toBe(`${n}\n`);
     }
-  });
+  }, 60_000);
 
   it("is blocked in whatever it is wrapped, and where it cannot be understood", async () => {
     for (const command of ["sh -c 'touch /x'", "env A=1 t'ou'ch /x", "echo $(touch /x)", "true && { touch /x; }"])

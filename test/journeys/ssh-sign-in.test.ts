@@ -61,7 +61,7 @@ afterAll(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
-async function client(settings: readonly string[], keyFile?: string): Promise<SshClient> {
+async function clientWith(settings: readonly string[], keyFile?: string): Promise<SshClient> {
   const { ssh } = running.gateway;
   const reached = { host: "127.0.0.1", port: ssh?.port ?? 0, hostKey: ssh?.hostKey ?? "", settings };
   const made = await sshClient("web-1", "web-1", keyFile === undefined ? reached : { ...reached, keyFile });
@@ -74,7 +74,7 @@ async function byBrowser(
   person: string,
   decision: "approve" | "deny",
 ): Promise<{ status: number; said: string; output: string }> {
-  const { options, env } = await client(["PreferredAuthentications keyboard-interactive"]);
+  const { options, env } = await clientWith(["PreferredAuthentications keyboard-interactive"]);
   const child = spawn("ssh", [...options, "web-1", "echo in as $USER"], { env, stdio: ["ignore", "pipe", "pipe"] });
   let [said, output] = ["", ""];
   child.stderr.on("data", (bytes: Buffer) => (said += bytes.toString()));
@@ -117,7 +117,7 @@ describe("ssh without a pass or a key", () => {
 
 describe("ssh with a key", () => {
   it("lets in whoever has registered it, and nobody else's", async () => {
-    const { options, env } = await client(["BatchMode yes"], key);
+    const { options, env } = await clientWith(["BatchMode yes"], key);
     const before = await run("ssh", [...options, "web-1", "true"], { env });
     expect([before.status, before.stderr]).toEqual([255, expect.stringMatching(/Permission denied/)]);
     await alice.sallyport(["ssh-key", "add", `${key}.pub`]);

@@ -63,7 +63,7 @@ describe("what is typed at a terminal", () => {
   });
 
   it("keeps keys that are no characters as they are", () => {
-    expect(typing("\x03\x1b[A\x7f\r", silent)).toMatch(/^\x03\x1b\*\*\x7f\r$/);
+    expect(typing("\x03\x1b[A\x7f\r", silent)).toBe("\x03\x1b**\x7f\r");
   });
 
   it("that lies beyond ASCII is followed byte by byte", () => {
