@@ -39,7 +39,7 @@ pre { overflow-x: auto; margin: 0.5rem 0; padding: 0.75rem 1rem; background: var
 .code { font-size: 1.75rem; letter-spacing: 0.15em; }
 label { display: block; font-weight: 600; }
 .row { display: flex; flex-wrap: wrap; align-items: end; gap: 0.75rem; }
-input, select, textarea { font: inherit; color: inherit; background: var(--paper); border: 1px solid var(--line); border-radius: 0.4rem; padding: 0.4rem 0.6rem; }
+input, select, textarea { max-width: 100%; font: inherit; color: inherit; background: var(--paper); border: 1px solid var(--line); border-radius: 0.4rem; padding: 0.4rem 0.6rem; }
 button { font: inherit; font-weight: 600; cursor: pointer; color: var(--on-accent); background: var(--accent); border: 1px solid var(--accent); border-radius: 0.4rem; padding: 0.4rem 0.9rem; }
 button.quiet, button.deny { font-weight: 400; background: transparent; color: var(--ink); border-color: var(--line); }
 button.deny { color: var(--danger); }
