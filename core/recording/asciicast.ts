@@ -74,8 +74,10 @@ class Cast {
     this.#fromTarget = new ConnectionReader({
       message: (type, message) => this.#says("target", type, message),
       data: (recipient, _code, bytes, start, end, { micros }) => {
-        if (recipient === this.#client)
-          this.#event("o", this.#shown.decode(bytes.subarray(start, end), { stream: true }), micros);
+        if (recipient !== this.#client) return;
+        // What the gateway says before a command, that it is held or refused, stands on the terminal too.
+        this.#begin(undefined, micros);
+        this.#event("o", this.#shown.decode(bytes.subarray(start, end), { stream: true }), micros);
       },
       lost,
     });

@@ -68,6 +68,28 @@ describe("a terminal as asciicast v3", () => {
     expect(await castOf(steps.map((step) => ({ ...step, flags: FLAG_WITHHELD })))).toEqual([]);
   });
 
+  test("shows what the gateway said on it before a command, or in place of one", async () => {
+    const steps: Crossing[] = [
+      { by: "client", micros: 0, bytes: ssh.open("session", 0) },
+      { by: "target", micros: 0, bytes: ssh.confirm(0, 5) },
+      { by: "client", micros: 0, bytes: ssh.pty(5, "vt100", 10, 5) },
+      { by: "target", micros: 500_000, bytes: ssh.data(0, "held for consent\r\n") },
+      { by: "client", micros: 900_000, bytes: ssh.exec(5, "reboot"), flags: FLAG_WITHHELD },
+      {
+        by: "target",
+        micros: 1_000_000,
+        bytes: Buffer.concat([ssh.data(0, "denied\r\n"), ssh.exit(0, 126), ssh.close(0)]),
+      },
+    ];
+    const [header, ...events] = await castOf(steps);
+    expect(header).not.toHaveProperty("command");
+    expect(events).toEqual([
+      [0, "o", "held for consent\r\n"],
+      [0.5, "o", "denied\r\n"],
+      [0, "x", "126"],
+    ]);
+  });
+
   test("is nothing of a channel without one, of one that was never opened, or of bytes that are no SSH", async () => {
     expect(await castOf(execSession())).toEqual([]);
     expect(await castOf(shellSession(), 2)).toEqual([]);
