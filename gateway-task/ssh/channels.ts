@@ -4,7 +4,7 @@ import { Replies } from "./replies.ts";
 import type { SftpChannel } from "./sftp-channel.ts";
 
 /** Messages of a channel that wait for a decision. */
-export interface Backlog {
+interface Backlog {
   readonly messages: Buffer[];
   bytes: number;
 }

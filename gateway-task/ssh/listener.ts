@@ -13,7 +13,7 @@ const GREETING_TIMEOUT_MS = 20_000;
 
 export type SshListenerDeps = SessionDeps & SignInDeps & SshListenerOptions;
 
-export interface SshListenerOptions {
+interface SshListenerOptions {
   readonly listen: { readonly host: string; readonly port: number };
   /** A private key in OpenSSH's or PEM format, the same in every task. */
   readonly hostKey: string | Buffer;
