@@ -1,5 +1,7 @@
 import { SallyportError } from "../../core/errors.ts";
+import { overwritePasses } from "../../core/identity/pass.ts";
 import type { Side } from "../recorder/permit.ts";
+import { namesSecretVariable } from "../secret-names.ts";
 import type { Channel, Channels } from "./channels.ts";
 import { EchoWatch } from "./echo-watch.ts";
 import type { Asked } from "./gate.ts";
@@ -136,7 +138,7 @@ export class ChannelTraffic {
     const wantReply = fields.boolean();
     const go = (request: Buffer): void => {
       if (wantReply) channel.replies.passedOn();
-      this.#passage.toTarget.pass(request);
+      this.#passage.toTarget.pass(request, withoutSecrets(name, request));
     };
     if (HARMLESS_REQUESTS.has(name)) {
       if (name === "pty-req") channel.echo = new EchoWatch();
@@ -144,7 +146,7 @@ export class ChannelTraffic {
     }
     const request = Buffer.from(bytes);
     const fail = (): void => {
-      this.#passage.withhold(request);
+      this.#passage.withhold(request, withoutSecrets(name, request));
       if (wantReply) channel.replies.ours(() => this.#passage.say("client", MESSAGE.channelFailure, channel.client));
     };
     const asked = askedBy(name, fields);
@@ -222,7 +224,7 @@ export class ChannelTraffic {
 
   /** In place of a command: why not, on the client's standard error, and the status of what could not be run. */
   #refuse(channel: Channel, request: Buffer, wantReply: boolean, refusal: Refusal): void {
-    this.#passage.withhold(request);
+    this.#passage.withhold(request, withoutSecrets("exec", request));
     channel.refused = true;
     channel.replies.ours(() => {
       const at = { wantReply, terminal: channel.echo !== undefined };
@@ -246,6 +248,18 @@ export class ChannelTraffic {
     channel.debt += told.bytes;
     this.#passage.toClient.pass(told.message);
   }
+}
+
+/** What is recorded of a request of a channel (invariant 7), of the same length: no pass, and no variable that calls itself a secret. */
+function withoutSecrets(name: string, request: Buffer): Buffer {
+  const recorded = overwritePasses(request);
+  if (name !== "env") return recorded;
+  const fields = new MessageFields(request, DATA_AT - 4);
+  fields.text();
+  fields.boolean();
+  if (!namesSecretVariable(fields.text())) return recorded;
+  const value = fields.at + 4;
+  return Buffer.concat([request.subarray(0, value), Buffer.alloc(request.length - value, "*")]);
 }
 
 /** What a request of a session's channel asks that is to be judged; undefined for one that the gateway does not know. */

@@ -53,10 +53,11 @@ export class Passage {
     lane.pass(message(...parts));
   }
 
-  /** Records what the target must not see. */
-  withhold(asked: Buffer): void {
+  /** Records what the target must not see; `recorded` is what is stored of it, where that is something else. */
+  withhold(asked: Buffer, recorded: Buffer = asked): void {
     const framed = framedCopy(asked);
-    this.toTarget.by(() => this.#recorder.withheld(framed, NOTHING));
+    const kept = recorded === asked ? framed : framedCopy(recorded);
+    this.toTarget.by(() => this.#recorder.withheld(framed, NOTHING, kept));
   }
 
   decide({ asked, tell, go, refuse, waits, waited }: Question): void {

@@ -61,6 +61,21 @@ describe("the recording of an SSH session", () => {
     expect(read).toEqual([expect.objectContaining({ read: { bytes: 300_000, sha256 } })]);
   });
 
+  it("has no pass that stands in a command, and no variable that calls itself a secret", async () => {
+    const pass = await stage.gateway.pass();
+    const { stdout } = await stage.run("ssh", [
+      "-o",
+      "SetEnv=TEST_SECRET=canary-env",
+      "web",
+      `test -n '${pass}' && echo $TEST_SECRET | wc -c`,
+    ]);
+    expect(stdout.toString().trim()).toBe("11"); // the target has both
+    await stage.gateway.lastClosed();
+    const kept = await stage.gateway.everythingKept();
+    expect(kept.includes("test -n ")).toBe(true);
+    expect([kept.includes(pass), kept.includes("canary-env")]).toEqual([false, false]);
+  });
+
   it("has what was shown on a terminal, and never what was typed while it showed nothing", async () => {
     const command = `ssh ${stage.through.options.join(" ")} -tt web`;
     const shell = terminal(command, stage.through.env);
