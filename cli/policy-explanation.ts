@@ -1,11 +1,12 @@
 import type { StatementFacts } from "../core/policy/facts.ts";
-import { tellConsents } from "../core/policy/policy-cases.ts";
+import { tellAsked, tellConsents } from "../core/policy/policy-cases.ts";
+import type { CommandFacts } from "../core/policy/shell/facts.ts";
 import type { Verdict } from "../core/policy/verdict.ts";
 import { moment } from "./output.ts";
 import type { Explained } from "./policy-tool.ts";
 
-/** For people: who asks, and each statement's facts and verdict. */
-export function explanation({ ask, version, access, connect, statements }: Explained): string[] {
+/** For people: who asks, and the facts and verdict of each statement, or of a command. */
+export function explanation({ ask, version, access, connect, statements, question, command }: Explained): string[] {
   const { principal, connection, now } = ask;
   const groups = principal.groups.join(", ") || "no group";
   const lines = [
@@ -22,6 +23,8 @@ export function explanation({ ask, version, access, connect, statements }: Expla
       ...indented(linesOfFacts(facts)),
       ...indented(linesOfVerdict(verdict, "")),
     );
+  if (question !== undefined && command === undefined) lines.push("", tellAsked(question));
+  if (command !== undefined) lines.push("", "Command", ...indented(linesOfCommand(command)));
   return [...lines, ""];
 }
 
@@ -43,6 +46,21 @@ function linesOfFacts(facts: StatementFacts): string[] {
     ...lists.filter((name) => facts[name].length > 0).map((name) => `${name.padEnd(11)} ${facts[name].join(", ")}`),
     ...(facts.executes === undefined ? [] : [`executes    ${facts.executes}, which is judged when it runs`]),
     ...(prepared === undefined ? [] : [`prepares    ${prepared.name}:`, ...indented(linesOfFacts(prepared.facts))]),
+  ];
+}
+
+function linesOfCommand(facts: CommandFacts): string[] {
+  if (!facts.parsed) return ["not understood"];
+  const lists = ["programs", "arguments", "read", "written"] as const;
+  const flags = ["dynamic", "sudo", "network", "interpreter", "substitutions", "background", "forkBomb"] as const;
+  const { transfer } = facts;
+  const set = flags.filter((name) => facts[name]);
+  return [
+    ...lists.filter((name) => facts[name].length > 0).map((name) => `${name.padEnd(11)} ${facts[name].join(" ")}`),
+    ...(set.length > 0 ? [`it is       ${set.join(", ")}`] : []),
+    ...(transfer === undefined
+      ? []
+      : [`transfer    ${transfer.kind}, ${transfer.direction}: ${transfer.paths.join(" ")}`]),
   ];
 }
 

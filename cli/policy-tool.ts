@@ -5,8 +5,16 @@ import { type Connections, parseConnections } from "../core/config/connections.t
 import { asSallyportError, SallyportError } from "../core/errors.ts";
 import type { PrincipalId } from "../core/identity/principal.ts";
 import type { StatementFacts } from "../core/policy/facts.ts";
-import { type FailedCase, failedCases, parsePolicyCases } from "../core/policy/policy-cases.ts";
+import { commandFacts } from "../core/policy/command-facts.ts";
+import {
+  type FailedCase,
+  failedCases,
+  parsePolicyCases,
+  type Question,
+  verdictOfQuestion,
+} from "../core/policy/policy-cases.ts";
 import { type LoadedPolicies, loadPolicies } from "../core/policy/policy-set.ts";
+import type { CommandFacts } from "../core/policy/shell/facts.ts";
 import { loadShellParser } from "../core/policy/shell-parser.ts";
 import { loadSqlParser } from "../core/policy/sql-parser.ts";
 import { statementFacts } from "../core/policy/statement-facts.ts";
@@ -53,13 +61,17 @@ export interface Explained {
   /** The groups that `access` lets in; undefined where the connection is not in `connections.yaml`. */
   readonly access: readonly string[] | undefined;
   readonly connect: Verdict;
+  /** What is asked, where it is no SQL. */
+  readonly question: Question | undefined;
+  readonly command: CommandFacts | undefined;
+  /** Of SQL. */
   readonly statements: readonly { readonly facts: StatementFacts; readonly verdict: Verdict }[];
   /** Of the whole message: none of it runs where one statement is blocked. */
   readonly verdict: Verdict;
 }
 
-/** What the gateway would make of a text. @param config folder of `connections.yaml` and `policies/` */
-export async function explain(config: string, asked: Asked, sql: string): Promise<Explained> {
+/** What the gateway would make of something. @param config folder of `connections.yaml` and `policies/` */
+export async function explain(config: string, asked: Asked, question: Question): Promise<Explained> {
   const policies = await policiesIn(join(config, "policies"));
   const connection = (await connectionsIn(config)).get(asked.on);
   const environment = asked.environment ?? connection?.environment ?? "default";
@@ -68,15 +80,18 @@ export async function explain(config: string, asked: Asked, sql: string): Promis
     connection: { name: asked.on, environment },
     now: asked.at,
   };
-  await loadSqlParser();
-  const facts = statementFacts(sql);
+  await Promise.all([loadSqlParser(), loadShellParser()]);
+  const { sql, command } = question;
+  const facts = sql === undefined ? [] : statementFacts(sql);
   return {
     ask,
     version: policies.version,
     access: connection?.access,
     connect: policies.connect(ask),
+    question: sql === undefined ? question : undefined,
+    command: command === undefined ? undefined : commandFacts(command),
     statements: facts.map((each) => ({ facts: each, verdict: policies.statements(ask, [each]) })),
-    verdict: policies.statements(ask, facts),
+    verdict: verdictOfQuestion(policies, ask, question),
   };
 }
 

@@ -1,5 +1,8 @@
 import { Command, InvalidArgumentError, Option } from "commander";
-import { type FailedCase, tellAsked } from "../../core/policy/policy-cases.ts";
+import { SallyportError } from "../../core/errors.ts";
+import { SSH_CHANNELS } from "../../core/policy/actions.ts";
+import { FILE_OPERATIONS, isFileOperation } from "../../core/policy/file-operations.ts";
+import { type FailedCase, type Question, tellAsked } from "../../core/policy/policy-cases.ts";
 import { offline } from "../context.ts";
 import { EXIT } from "../exit-status.ts";
 import type { Output } from "../output.ts";
@@ -62,8 +65,13 @@ function tellTested(out: Output, file: string, cases: number, failed: readonly F
 
 function explainCommand(): Command {
   const command = new Command("explain")
-    .description("what becomes of a text, statement by statement, and why")
-    .argument("<sql>", "one statement or several, as a client would send them")
+    .description("what becomes of SQL, statement by statement, or of something else that is asked, and why")
+    .argument("[sql]", "one statement or several, as a client would send them")
+    .option("--command <text>", "a command, as `ssh` would send it")
+    .option("--file <operation:path>", "such as write:/etc/hosts", fileAsked)
+    .option("--forward <host:port>", "a connection from the client through the target", peer)
+    .option("--listen <host:port>", "a port at the target that leads to the client", peer)
+    .addOption(new Option("--action <name>", "an action of which there is no more to say").choices(ACTIONS))
     .requiredOption("--on <connection>", "the connection's name")
     .option("--as <id>", "who asks, by the id that `sallyport whoami` tells", "somebody")
     .option("--groups <groups>", "their groups, with commas between", listed, [])
@@ -73,23 +81,43 @@ function explainCommand(): Command {
     .option("--config <folder>", "of connections.yaml and policies/", "config");
   return offline(command, async (out, self) => {
     const { explain } = await import("../policy-tool.ts");
-    const { config, ...asked } = self.opts<Asked & { config: string }>();
-    const [sql = ""] = self.args;
+    const { config, command: text, file, forward, listen, action, ...asked } = self.opts<Asking>();
+    const question = { sql: self.args[0], command: text, file, forward, listen, action };
+    if (Object.values(question).filter((one) => one !== undefined).length !== 1)
+      throw new SallyportError("bad-request", "say one thing that is asked: <sql>, --command, --file, --forward, --listen or --action"); // prettier-ignore
     const explained = await explain(
       config,
       { ...asked, environment: asked.environment, at: asked.at ?? Date.now() },
-      sql,
+      question,
     );
     if (out.json) return out.value(shownExplanation(explained));
     for (const line of explanation(explained)) out.line(line);
-    for (const line of linesOfVerdict(explained.verdict, "Together: ")) out.line(line);
+    const before = explained.question === undefined ? "Together: " : "";
+    for (const line of linesOfVerdict(explained.verdict, before)) out.line(line);
   });
 }
+
+type Asking = Asked & Omit<Question, "sql"> & { readonly config: string };
+
+const ACTIONS = ["connect", ...SSH_CHANNELS];
 
 function shownExplanation({ ask: { principal, connection, now }, access, ...rest }: Explained): unknown {
   const { id: as, kind, groups } = principal;
   const where = { on: connection.name, environment: connection.environment, access: access ?? null };
   return { as, kind, groups, ...where, at: new Date(now).toISOString(), ...rest };
+}
+
+function fileAsked(text: string): Question["file"] {
+  const at = text.indexOf(":");
+  const [operation, path] = [text.slice(0, at), text.slice(at + 1)];
+  if (at > 0 && path !== "" && isFileOperation(operation)) return { operation, path };
+  throw new InvalidArgumentError(`It must be an operation and a path: ${Object.keys(FILE_OPERATIONS).join(", ")}.`);
+}
+
+function peer(text: string): Question["forward"] {
+  const [, host, port] = /^(.+):(\d{1,5})$/.exec(text) ?? [];
+  if (host !== undefined && Number(port) <= 65_535) return { host, port: Number(port) };
+  throw new InvalidArgumentError("It must be a host and a port, such as localhost:8080.");
 }
 
 function listed(text: string): string[] {

@@ -1,7 +1,4 @@
-/**
- * What can be done to a file of the target, and which action that is. `scp`, `rsync` and `git` stand for what these programs
- * do at the target, by direction: their own protocols say the rest.
- */
+/** What can be done to a file of the target, and which action that is. */
 export const FILE_OPERATIONS = {
   read: "ssh:read",
   list: "ssh:read",
@@ -17,3 +14,7 @@ export const FILE_OPERATIONS = {
 } as const;
 
 export type FileOperation = keyof typeof FILE_OPERATIONS;
+
+export function isFileOperation(name: string): name is FileOperation {
+  return Object.hasOwn(FILE_OPERATIONS, name);
+}

@@ -32,7 +32,6 @@ const action = z.enum(["connect", ...Object.values(EXEMPTIONS), ...PG_ACTIONS, .
 const operation = z.enum(Object.keys(FILE_OPERATIONS) as FileOperation[]);
 const peer = z.strictObject({ host: z.string(), port: z.number().int().min(0).max(65_535) });
 
-/** What is asked. Of these a case has one. */
 const asked = {
   sql: z.string().optional(),
   command: z.string().optional(),
@@ -41,6 +40,8 @@ const asked = {
   listen: peer.optional(),
   action: action.optional(),
 };
+/** What is asked: one of these. */
+export type Question = Partial<z.infer<z.ZodObject<typeof asked>>>;
 const ASKED = Object.keys(asked) as (keyof typeof asked)[];
 
 const policyCase = z
@@ -94,14 +95,14 @@ function askOf(one: Partial<z.infer<typeof policyCase>>): Ask {
 /** Judges each case as the gateway would. `loadSqlParser()` and `loadShellParser()` must have resolved. */
 export function failedCases(policies: Policies, cases: readonly PolicyCase[]): FailedCase[] {
   return cases.flatMap((one, index) => {
-    const got = verdictOfCase(policies, one);
+    const got = verdictOfQuestion(policies, one.ask, one);
     const differences = differencesOf(one, got);
     return differences.length === 0 ? [] : [{ number: index + 1, case: one, got, differences }];
   });
 }
 
-function verdictOfCase(policies: Policies, one: PolicyCase): Verdict {
-  const { ask } = one;
+/** As the gateway would judge it. `loadSqlParser()` and `loadShellParser()` must have resolved. */
+export function verdictOfQuestion(policies: Policies, ask: Ask, one: Question): Verdict {
   if (one.command !== undefined) return policies.command(ask, commandFacts(one.command));
   if (one.file !== undefined) return policies.file(ask, one.file);
   if (one.forward !== undefined) return policies.forward(ask, one.forward);
@@ -119,8 +120,8 @@ function verdictOfAction(policies: Policies, ask: Ask, asking: z.infer<typeof ac
   return { kind: "block", policies: [], reason: "no policy exempts from it" };
 }
 
-/** What a case asks, for people. */
-export function tellAsked(one: PolicyCase): string {
+/** What is asked, for people. */
+export function tellAsked(one: Question): string {
   const { sql, command, file, forward, listen } = one;
   if (file !== undefined) return `${file.operation} ${file.path}`;
   if (forward !== undefined) return `forward to ${forward.host}:${forward.port}`;

@@ -162,6 +162,40 @@ describe("sallyport policy explain", () => {
     ]);
   });
 
+  test("tells a command's facts and its verdict", async () => {
+    const command = "sudo rm -rf /srv/x > log 2>&1 &";
+    const { status, text } = await policy("explain", "--as", "alice", "--groups", "engineers", "--on", "shop", "--command", command, "--at", "2026-11-23T22:15Z"); // prettier-ignore
+    expect([status, text.split("\n").slice(2)]).toEqual([
+      0,
+      [
+        "",
+        "Command",
+        "  programs    rm sudo",
+        "  arguments   -rf /srv/x rm",
+        "  written     ./log /srv/x",
+        "  it is       sudo, background",
+        "",
+        "allow by all",
+        "",
+      ],
+    ]);
+    const { text: sent } = await policy("explain", "--on", "shop", "--command", "scp -t '/srv/a'");
+    expect(sent).toContain("  transfer    scp, write: /srv/a\n");
+    const { text: half } = await policy("explain", "--on", "shop", "--command", "echo 'half");
+    expect(half).toContain("Command\n  not understood\n");
+  });
+
+  test.each([
+    [["--file", "write:/srv/a:b"], "write /srv/a:b", { file: { operation: "write", path: "/srv/a:b" } }],
+    [["--forward", "db:5432"], "forward to db:5432", { forward: { host: "db", port: 5432 } }],
+    [["--listen", "::1:80"], "listen at ::1:80", { listen: { host: "::1", port: 80 } }],
+    [["--action", "ssh:shell"], "ssh:shell", { action: "ssh:shell" }],
+  ])("tells what becomes of %j", async (args, told, question) => {
+    expect((await policy("explain", "--on", "shop", ...args)).text).toContain(`\n${told}\n\nallow by all\n`);
+    const { text } = await policy("explain", "--on", "shop", ...args, "--json");
+    expect(JSON.parse(text)).toMatchObject({ question, statements: [], verdict: { kind: "allow", policies: ["all"] } });
+  });
+
   test("answers programs in JSON", async () => {
     const { text } = await policy("explain", "--on", "shop", "--kind", "service", "drop table orders", "--json");
     expect(JSON.parse(text)).toMatchObject({
@@ -187,6 +221,10 @@ describe("sallyport policy explain", () => {
   test.each([
     [["select 1"], "--on"],
     [["--on", "shop"], "sql"],
+    [["--on", "shop", "select 1", "--command", "ls"], "one thing"],
+    [["--on", "shop", "--file", "sing:/x"], "It must be an operation and a path"],
+    [["--on", "shop", "--forward", "db:65536"], "It must be a host and a port"],
+    [["--on", "shop", "--action", "ssh:exec"], "ssh:shell"],
     [["--on", "shop", "--at", "soon", "select 1"], "It must be a time"],
     [["--on", "shop", "--kind", "cat", "select 1"], "user, service"],
   ])("%j is wrong usage: status 2", async (args, why) => {

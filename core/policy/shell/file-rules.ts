@@ -85,19 +85,24 @@ const sed: FileRule = (args, into) => {
   const inPlace = args.some(({ text }) => /^-[nErsuz]*i|^--in-place/.test(text));
   each(files, (word) => (inPlace ? into.writes(word) : into.reads(word)));
   const script = scripts.length > 0 ? scripts : operandsOf(args).slice(0, 1);
-  const runs = script.some(({ text, expands }) => expands || SED_RUNS.test(text));
+  const runs = script.some(({ text, expands }) => expands || text.length > MAX_SCRIPT || SED_RUNS.test(text));
   if (runs || valuesOf(args, "f", "file").length > 0) into.is("interpreter");
 };
 /** The commands `e` and `w`, and those flags of `s`. */
-const SED_RUNS = /(?:^|[;{}\n\d$/])\s*[eEwW](?:\s|$)|[^\w\s][gpIiMm\d]*[ew][gpIiMm\d]*\s*(?:$|[;}\n])/;
+const SED_RUNS = /(?:^|[;{}\n\d$/])[ \t]*[eEwW](?:\s|$)|[^\w\s][gpIiMm\d]*[ew][gpIiMm\d]*[ \t]*(?:$|[;}\n])/;
+const AWK_RUNS = /system|getline|\||@\w|print[^;}\n]*>/;
+/** Longer than what a person types: it takes time to look through, and nobody wrote it for one line. */
+const MAX_SCRIPT = 4_096;
 
 const awk: FileRule = (args, into) => {
   const fromFile = valuesOf(args, "f", "file", "include", "load", "exec").length > 0;
   const operands = operandsOf(args, "Fvf");
   const [program] = operands;
-  const runs = program === undefined || program.expands || /system|getline|\||@\w|print[^;}\n]*>/.test(program.text);
+  const runs =
+    program === undefined || program.expands || program.text.length > MAX_SCRIPT || AWK_RUNS.test(program.text);
   if (fromFile || runs) into.is("interpreter");
   each(operands.slice(fromFile ? 0 : 1), (word) => into.reads(word));
+  each(valuesOf(args, "f", "file"), (word) => into.reads(word));
 };
 
 const dd: FileRule = (args, into) => {
@@ -134,12 +139,25 @@ const fetches: FileRule = (args, into) => {
   each(valuesOf(args, "T", "upload-file", "post-file", "body-file"), (word) => into.reads(word));
 };
 
+/** A path behind a host's name is another machine's. The far ends of both programs read or write all of their paths. */
 const remote: FileRule = (args, into) => {
-  const local = operandsOf(args, "ceFiJloPSDX").filter(({ text }) => !/^[^/]*:/.test(text));
-  if (local.length < operandsOf(args, "ceFiJloPSDX").length) into.is("network");
+  const operands = operandsOf(args, "ceFiJloPSDX");
+  const local = operands.filter(({ text }) => !/^[^/]*:/.test(text));
+  if (local.length < operands.length) into.is("network");
   if (args.some(({ text }) => /^-[a-zA-Z]*[eSo]$|^--rsh|^-o/.test(text))) into.is("interpreter");
-  copies(false)(local, into);
+  for (const word of args) {
+    const [, value] = /^--[a-z-]+=(.*\/.*)$/s.exec(word.text) ?? [];
+    if (value !== undefined) into.writes({ ...word, text: value });
+  }
+  if (args.some(({ text }) => text === "--server" || /^-[a-z]*[tf]/.test(text))) edits(local.map(unnamed), into);
+  else if (operands.at(-1) === local.at(-1)) copies(false)(local.map(unnamed), into);
+  else each(local, (word) => into.reads(word));
 };
+
+/** Not to be taken for an option. */
+function unnamed(word: ShellWord): ShellWord {
+  return word.text.startsWith("-") ? { ...word, text: `./${word.text}` } : word;
+}
 
 const links: FileRule = (args, into) => {
   const operands = operandsOf(args, "tS");
@@ -171,7 +189,7 @@ function named(names: string, rule: FileRule): readonly (readonly [string, FileR
 
 /** What programs that everybody knows do to files, by their operands. */
 export const FILE_RULES: ReadonlyMap<string, FileRule> = new Map([
-  ...named("cat tac nl less more most man rev fold wc uniq comm paste join diff cmp od xxd hexdump base64 base32 strings file stat ls dir tree du readlink realpath md5sum sha1sum sha256sum sha512sum b2sum cksum source . zcat bzcat xzcat zless crontab", reads()), // prettier-ignore
+  ...named("cat tac nl less more most rev fold wc uniq comm paste join diff cmp od xxd hexdump base64 base32 strings file stat ls dir tree du readlink realpath md5sum sha1sum sha256sum sha512sum b2sum cksum source . zcat bzcat xzcat zless crontab", reads()), // prettier-ignore
   ...named("head tail cut", reads(0, "ncdfbs")),
   ...named("grep egrep fgrep zgrep rg ag ack", patterned),
   ...named("sort", (args, into) => {

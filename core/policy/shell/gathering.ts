@@ -4,9 +4,13 @@ import { isLiteral, type ShellWord } from "./word.ts";
 
 /** What a command can hold. More of it counts as not understood: a list that was cut short would hide the rest. */
 const MAX_ITEMS = 4_000;
-/** Texts within texts: `sh -c "sh -c '…'"`; and what all of them may come to. */
+/** Programs that start programs, and texts within texts: `sh -c "sh -c '…'"`; and what all of those may come to. */
+const MAX_RUNS = 10_000;
 const MAX_TEXTS_DEEP = 8;
+const MAX_TEXTS = 1_000;
 const MAX_TEXT = 256 * 1024;
+const MAX_FOLDERS = 100;
+const MAX_NAMES = 100;
 
 /** Where output goes that goes nowhere, and input comes from that is nobody's. */
 const NO_FILE = /^(?:-|\/dev\/(?:null|zero|full|u?random|tty|std(?:in|out|err)|fd\/\d+))$/;
@@ -21,9 +25,13 @@ export class Gathering {
   readonly #read = new Set<string>();
   readonly #written = new Set<string>();
   readonly #folders = new Set<string>();
+  /** Where a text has gone, as far as it tells, if all of it runs. */
+  #here = ".";
   readonly #flags = new Set<Flag>();
   readonly #run: (text: string, into: Gathering) => void;
   #depth = 0;
+  #runs = 0;
+  #texts = 0;
   #length = 0;
 
   /** @param run gathers from a text that is run as a command; throws where it is not understood */
@@ -36,11 +44,14 @@ export class Gathering {
   }
 
   program(name: string): void {
+    if (++this.#runs > MAX_RUNS) throw new RangeError("too many programs");
+    if (name === "") return;
     this.#add(this.#programs, name);
     this.#add(this.#programs, name.slice(name.lastIndexOf("/") + 1));
   }
 
-  argument({ text }: ShellWord): void {
+  argument({ text, expands }: ShellWord): void {
+    if (text === "" && expands) return;
     this.#add(this.#arguments, text);
     if (text.includes("/dev/tcp/") || text.includes("/dev/udp/")) this.is("network");
   }
@@ -55,14 +66,19 @@ export class Gathering {
 
   /** From here on, or for a part of it: all relative paths may be below that folder. */
   enters(folder: ShellWord): void {
-    this.#folders.add(isLiteral(folder) && !climbs(normalPath(folder.text)) ? folder.text : UNTOLD_PATH);
+    if (this.#folders.size >= MAX_FOLDERS) throw new RangeError("too many folders");
+    const told = isLiteral(folder) && folder.text !== "-";
+    this.#here = !told ? UNTOLD_PATH : /^[/~]/.test(folder.text) ? folder.text : `${this.#here}/${folder.text}`;
+    for (const path of told ? [folder.text, this.#here] : [UNTOLD_PATH])
+      this.#folders.add(path.startsWith(UNTOLD_PATH) || climbs(normalPath(path)) ? UNTOLD_PATH : path);
   }
 
   /** A text that is run as a command by itself. */
   text({ text, expands }: ShellWord): void {
     if (expands) this.is("dynamic");
     this.#length += text.length;
-    if (this.#depth >= MAX_TEXTS_DEEP || this.#length > MAX_TEXT) throw new RangeError("texts within texts");
+    if (++this.#texts > MAX_TEXTS || this.#depth >= MAX_TEXTS_DEEP || this.#length > MAX_TEXT)
+      throw new RangeError("texts within texts");
     this.#depth++;
     this.#run(text, this);
     this.#depth--;
@@ -87,6 +103,8 @@ export class Gathering {
   }
 
   #path(paths: Set<string>, word: ShellWord): void {
+    // What a process is given instead of a file.
+    if (/^[<>]\(/.test(word.text)) return;
     if (REMOTE_FILE.test(word.text)) return this.is("network");
     if (word.text === "" || NO_FILE.test(word.text)) {
       if (word.expands) paths.add(UNTOLD_PATH);
@@ -94,6 +112,7 @@ export class Gathering {
     }
     // What begins with a variable may be anywhere.
     const path = word.expands && /^[$`]/.test(word.text) ? word.text : normalPath(word.text);
+    if (path.split("/", MAX_NAMES + 1).length > MAX_NAMES) throw new RangeError("too many folders deep");
     this.#add(paths, path);
     if (word.expands || climbs(path) || (word.pattern && isWide(path))) paths.add(UNTOLD_PATH);
   }

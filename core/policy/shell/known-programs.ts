@@ -8,7 +8,7 @@ const INTERPRETERS = new Set(
    make gmake cmake ninja just rake ant mvn gradle npm npx yarn pnpm pip pipx gem bundle composer
    docker podman nerdctl ctr crictl kubectl helm lxc machinectl systemd-nspawn vagrant virsh
    ansible ansible-playbook puppet chef-client salt salt-call terraform
-   tmux screen script at batch crontab run-parts systemd-run start-stop-daemon unshare nsenter bwrap firejail chroot proot
+   tmux screen script at batch crontab run-parts systemd-run start-stop-daemon unshare nsenter bwrap firejail proot
    fd fdfind entr inotifywait rlwrap unbuffer dbus-run-session ssh-agent xvfb-run csh tcsh fish nu pwsh
    source . zip socat`.split(/\s+/),
 );

@@ -4,7 +4,7 @@ import { actsAsOthers, isInterpreter, reachesOthers, SHELLS, stemOf } from "./kn
 import { optionsOf } from "./options.ts";
 import { STARTERS } from "./starters.ts";
 import { assignedBy, evaluates, isMeaning } from "./variables.ts";
-import { isLiteral, type ShellWord, UNTOLD } from "./word.ts";
+import { isLiteral, literal, type ShellWord, UNTOLD } from "./word.ts";
 import { LOADER, type Wrapper, WRAPPERS } from "./wrappers.ts";
 
 /** Words of the language, where they stand bare: a program's name they are only to a parser that lost its way. */
@@ -24,7 +24,8 @@ export function runCommand(words: readonly ShellWord[], into: Gathering): void {
   if (name === undefined) return;
   if (name.bare && RESERVED.has(name.text)) throw new SyntaxError(`${name.text} is no program`);
   for (const word of args) into.argument(word);
-  if (!isLiteral(name)) return into.is("dynamic");
+  // zsh looks up `=rm` as it does `rm`.
+  if (!isLiteral(name) || name.text.startsWith("=")) return into.is("dynamic");
   into.program(name.text);
   const program = name.text.slice(name.text.lastIndexOf("/") + 1);
   flags(program, args, into);
@@ -57,5 +58,7 @@ function unwrap(wrapper: Wrapper, args: readonly ShellWord[], into: Gathering): 
   if (wrapper === WRAPPERS.get("env") && split !== undefined) into.text(split);
   const folder = given.get("C") ?? given.get("D") ?? given.get("chdir");
   if (folder !== undefined) into.enters(folder);
-  if (rest.length > 0) runCommand(wrapper.adds === true ? [...rest, UNTOLD] : rest, into);
+  if (letters.some((letter) => wrapper.editsBy?.includes(letter))) rest = [literal("sudoedit"), ...rest];
+  // `flock file -c 'text'`
+  if (rest.length > 0 && rest[0]?.text !== "-c") runCommand(wrapper.adds === true ? [...rest, UNTOLD] : rest, into);
 }

@@ -29,6 +29,8 @@ const WORD_IN_EXPANSION = /^(?:\\[\s\S]|(?![<>]\(|\$[({[])[^\\"'`}])*$/;
 const HEREDOC_TEXT = /^(?:\\[\s\S]|\$\{\w+\}|(?!\$[({[])[^\\`])*$/;
 /** A newline within ends it. */
 const ONE_LINE = new Set(["command", "declaration_command", "unset_command", "command_name", "variable_assignment"]);
+/** Two words of it have a blank between them; only what redirects needs none. */
+const APART = new Set(["command", "declaration_command", "unset_command"]);
 /** A lone `-` before a redirection is in no node of the tree. */
 const STANDARD_INPUT = /(^|[ \t])-(?=[ \t]|$)/;
 /** `[` is a program: what is an operator within `[[ ]]` ends it, or redirects it. */
@@ -63,17 +65,22 @@ function leafSound(source: string, { type, start, end }: ShellNode): boolean {
 
 function gapsSound(source: string, { type, start, end, children }: ShellNode): boolean {
   let at = start;
-  for (const child of [...children, { start: end, end }]) {
+  for (const child of [...children, { type: "", start: end, end }]) {
     // The body of a here-document stands behind the line that it is part of.
     if (child.start < at) return type === "heredoc_redirect" || type === "redirected_statement";
     const gap = source.slice(at, child.start);
     if (type === "concatenation" && gap !== "") return false;
+    if (APART.has(type) && gap === "" && at > start && at < end && !isRedirect(child)) return false;
     if (ONE_LINE.has(type) && gap.replaceAll("\\\n", "").includes("\n")) return false;
     const overlooked = type === "redirected_statement" && BLANK.test(gap.replace(STANDARD_INPUT, "$1"));
     if (!overlooked && !blankBetween(source, at, child.start)) return false;
     at = child.end;
   }
   return true;
+}
+
+function isRedirect({ type }: Pick<ShellNode, "type">): boolean {
+  return type.endsWith("_redirect");
 }
 
 /** Two words that are one to a shell, because nothing but a line continuation is between them, are misread. */

@@ -1,7 +1,7 @@
 import type { Gathering } from "./gathering.ts";
 import { optionsOf } from "./options.ts";
 import { assignedBy } from "./variables.ts";
-import { isLiteral, literal, type ShellWord } from "./word.ts";
+import { isLiteral, literal, type ShellWord, UNTOLD } from "./word.ts";
 
 type Run = (words: readonly ShellWord[], into: Gathering) => void;
 type Starter = (args: readonly ShellWord[], into: Gathering, run: Run) => void;
@@ -94,12 +94,18 @@ const ssh: Starter = (args, into) => {
 };
 
 /** `su - postgres -c 'text'`: its options may stand behind its operands. */
-const su: Starter = (args, into) => {
+const su: Starter = (args, into, run) => {
   const at = args.findIndex(({ text }) => /^-[a-z]*c$|^--(?:session-)?command$/.test(text));
   const long = args.find(({ text }) => /^--(?:session-)?command=/.test(text));
   if (at >= 0) runText(args[at + 1], into);
   else if (long !== undefined) runText({ ...long, text: long.text.slice(long.text.indexOf("=") + 1) }, into);
-  else into.is("interpreter");
+  else {
+    // `runuser -u www-data -- command`
+    const user = args.findIndex(({ text }) => text === "-u" || text === "--user");
+    const words = user < 0 ? [] : args.slice(user + 2);
+    if (words.length > 0) run(words[0]?.text === "--" ? words.slice(1) : words, into);
+    else into.is("interpreter");
+  }
 };
 
 const watch: Starter = (args, into) => {
@@ -113,12 +119,20 @@ const watch: Starter = (args, into) => {
   if (operands.length > 0) runText(joined(operands), into);
 };
 
-/** Its command is a text where it is one word, and its arguments come from behind `:::`, or from elsewhere. */
-const parallel: Starter = (args, into) => {
-  const end = args.findIndex(({ text }) => /^::::?\+?$/.test(text));
-  const words = args.slice(0, end < 0 ? args.length : end);
-  for (const word of words) if (/\s/.test(word.text)) runText(word, into);
-  if (words.length === 0) into.is("dynamic");
+/** What it runs stands before `:::`; what that is given, behind it, or elsewhere. */
+const parallel: Starter = (args, into, run) => {
+  const end = args.findIndex(({ text }) => text.startsWith(":::"));
+  const syntax = {
+    flags: "0kquX",
+    values: "jaINLnsC",
+    longFlags: ["null", "keep-order", "no-notice", "will-cite", "dry-run", "bar"],
+    longValues: ["jobs", "arg-file", "colsep", "delay", "timeout", "joblog"],
+  };
+  const { operands, known } = optionsOf(args.slice(0, end < 0 ? args.length : end), syntax);
+  if (!known || operands.length === 0) into.is("dynamic");
+  const [first] = operands;
+  if (first !== undefined && /\s/.test(first.text)) runText(joined(operands), into);
+  else run([...operands, UNTOLD], into);
 };
 
 const flock: Starter = (args, into) => {

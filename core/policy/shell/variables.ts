@@ -29,7 +29,8 @@ export function assignedBy(word: ShellWord, into: Gathering): boolean {
 
 /** An index that holds a substitution is run by what evaluates it: `test -v 'a[$(rm x)]'`. */
 export function evaluates({ text }: ShellWord): boolean {
-  return /\[[^\]]*(?:\$\(|`)/.test(text);
+  const index = text.indexOf("[");
+  return index >= 0 && HIDDEN_SUBSTITUTION.test(text.slice(index));
 }
 
 /** Whether a builtin that is told to set this variable changes what others mean. */

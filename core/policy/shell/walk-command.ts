@@ -149,7 +149,8 @@ class Walk {
     this.#into.is("substitutions");
     const written = this.#text(node);
     if (!written.startsWith("`") || !written.includes("\\")) return this.#all(node.children);
-    // Within backticks a backslash is taken away before the command is read; so it is again within double quotes.
+    // A backslash is taken away before the command is read; of quotes, only where double quotes are around it.
+    if (/\\"/.test(written)) throw new SyntaxError("quotes within backticks");
     this.#into.text(literal(written.slice(1, -1).replaceAll(/\\([$`\\])/g, "$1")));
   }
 

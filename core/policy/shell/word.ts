@@ -25,17 +25,8 @@ export function literal(text: string): ShellWord {
 /** Of what is not in the text. */
 export const UNTOLD: ShellWord = { text: "", expands: true, pattern: false, bare: false };
 
-const PATTERN = /[*?]|\[.*\]/s;
-const BRACES = /\{[^{}]*(?:,|\.\.)[^{}]*\}|\{.*\{.*\}.*\}/s;
-
 /** The word that a node of the tree is, wherever a word may stand. */
 export function wordOf(source: string, node: ShellNode): ShellWord {
-  const word = partOf(source, node);
-  // Braces fall into several nodes.
-  return node.type === "concatenation" && hasBraces(source, node) ? { ...word, pattern: true } : word;
-}
-
-function partOf(source: string, node: ShellNode): ShellWord {
   const written = source.slice(node.start, node.end);
   switch (node.type) {
     case "word":
@@ -48,9 +39,10 @@ function partOf(source: string, node: ShellNode): ShellWord {
     case "string":
       return quotedWord(source, node);
     case "concatenation":
+      return concatenated(source, node);
     case "command_name":
     case "translated_string":
-      return joined(node.children.filter(({ type }) => type !== "$").map((child) => partOf(source, child)));
+      return joined(node.children.filter(({ type }) => type !== "$").map((child) => wordOf(source, child)));
     case "simple_expansion":
     case "expansion":
       return /^\$(?:HOME|\{HOME\})$/.test(written) ? literal("~") : { ...UNTOLD, text: written };
@@ -69,7 +61,7 @@ function bareWord(written: string): ShellWord {
   return {
     text: unescaped,
     expands: false,
-    pattern: PATTERN.test(visible) || BRACES.test(visible),
+    pattern: isPattern(visible),
     bare: unescaped === written,
   };
 }
@@ -87,7 +79,7 @@ function quotedWord(source: string, node: ShellNode): ShellWord {
   for (const child of node.children) {
     if (!EXPANSIONS.has(child.type)) continue;
     plain(child.start);
-    const inner = partOf(source, child);
+    const inner = wordOf(source, child);
     text += inner.text;
     expands ||= inner.expands;
     at = child.end;
@@ -113,7 +105,22 @@ function joined(words: readonly ShellWord[]): ShellWord {
   };
 }
 
-function hasBraces(source: string, { children }: ShellNode): boolean {
-  const visible = children.map((child) => (child.type === "word" ? source.slice(child.start, child.end) : "x"));
-  return BRACES.test(visible.join("").replaceAll(/\\[\s\S]/g, ""));
+/** What stands between the first of one character and the last of another. */
+function between(text: string, opening: string, closing: string): string | undefined {
+  const start = text.indexOf(opening);
+  const end = text.lastIndexOf(closing);
+  return start >= 0 && end > start ? text.slice(start + 1, end) : undefined;
+}
+
+/** Unquoted text that stands for names of files, or, as `{a,b}` and `{1..3}` do, for several words. */
+function isPattern(visible: string): boolean {
+  if (/[*?]/.test(visible) || between(visible, "[", "]") !== undefined) return true;
+  return /,|\.\./.test(between(visible, "{", "}") ?? "");
+}
+
+/** Patterns fall into several nodes. */
+function concatenated(source: string, { children }: ShellNode): ShellWord {
+  const parts = children.map((child) => (child.type === "word" ? source.slice(child.start, child.end) : "x"));
+  const word = joined(children.map((child) => wordOf(source, child)));
+  return isPattern(parts.join("").replaceAll(/\\[\s\S]/g, "")) ? { ...word, pattern: true } : word;
 }

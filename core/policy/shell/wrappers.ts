@@ -10,6 +10,8 @@ export interface Wrapper extends OptionSyntax {
   readonly adds?: true;
   /** With these, or without a command, it starts a shell or what else we do not see. */
   readonly shellBy?: string;
+  /** With these its operands are files. */
+  readonly editsBy?: string;
   /** With these it runs nothing. */
   readonly idleBy?: string;
 }
@@ -24,7 +26,8 @@ export const WRAPPERS: ReadonlyMap<string, Wrapper> = new Map<string, Wrapper>([
       longFlags: ["askpass", "background", "preserve-env", "set-home", "non-interactive", "preserve-groups", "stdin", "login", "shell"], // prettier-ignore
       longValues: ["user", "group", "host", "prompt", "role", "type", "chdir", "chroot", "close-from", "other-user"],
       assigns: true,
-      shellBy: "sie",
+      shellBy: "si",
+      editsBy: "e",
       idleBy: "klvKV",
     },
   ],
@@ -74,7 +77,6 @@ export const WRAPPERS: ReadonlyMap<string, Wrapper> = new Map<string, Wrapper>([
       adds: true,
     },
   ],
-  ["parallel", { flags: "0kquX", values: "jaINLnsC", longFlags: ["null", "keep-order", "no-notice", "will-cite", "dry-run", "bar"], longValues: ["jobs", "arg-file", "colsep", "delay", "timeout", "joblog"], adds: true }], // prettier-ignore
 ]);
 
 /** The program loader starts the program that it is given: `/lib64/ld-linux-x86-64.so.2 /bin/rm`. */

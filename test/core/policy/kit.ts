@@ -1,6 +1,9 @@
 import type { PgAction } from "../../../core/policy/actions.ts";
+import { commandContext, NO_STATEMENT } from "../../../core/policy/cedar-context.ts";
 import type { StatementFacts } from "../../../core/policy/facts.ts";
 import { type LoadedPolicies, loadPolicies } from "../../../core/policy/policy-set.ts";
+import type { PolicyAction } from "../../../core/policy/schema.ts";
+import { NOT_PARSED } from "../../../core/policy/shell/facts.ts";
 import type { Ask } from "../../../core/policy/verdict.ts";
 import type { PrincipalId } from "../../../core/identity/principal.ts";
 
@@ -31,6 +34,14 @@ export function factsOf(actions: PgAction | readonly PgAction[], others: Partial
     prepares: undefined,
     ...others,
   };
+}
+
+/** Something that can be said of an action. */
+export function contextOf(action: PolicyAction): object {
+  if (action.startsWith("pg:")) return NO_STATEMENT;
+  if (action === "ssh:exec") return commandContext(NOT_PARSED);
+  if (action === "ssh:read" || action === "ssh:write") return { operation: "stat", path: "/" };
+  return action === "ssh:forward" || action === "ssh:listen" ? { host: "localhost", port: 80 } : {};
 }
 
 /** A permit of everything that SQL can do, and these. */

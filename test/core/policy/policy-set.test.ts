@@ -2,13 +2,11 @@ import { type Context, isAuthorized } from "@cedar-policy/cedar-wasm/nodejs";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { PgAction } from "../../../core/policy/actions.ts";
-import { commandContext, NO_STATEMENT } from "../../../core/policy/cedar-context.ts";
 import { cedarEngine } from "../../../core/policy/cedar-engine.ts";
 import { parsePolicyFile } from "../../../core/policy/policy-file.ts";
 import { loadPolicies } from "../../../core/policy/policy-set.ts";
-import { ACTIONS, type PolicyAction, SCHEMA } from "../../../core/policy/schema.ts";
-import { NOT_PARSED } from "../../../core/policy/shell/facts.ts";
-import { askOf, factsOf, guarded, NOON } from "./kit.ts";
+import { ACTIONS, SCHEMA } from "../../../core/policy/schema.ts";
+import { askOf, contextOf, factsOf, guarded, NOON } from "./kit.ts";
 
 const forbid = (id: string, when: string, more = ""): string =>
   `@id("${id}") @reason("because of ${id}") ${more} forbid (principal, action == Action::"pg:delete", resource) ${when};`;
@@ -250,14 +248,6 @@ describe("a set of policies", () => {
     for (const other of others) expect(loadPolicies(new Map(other)).version).not.toBe(version);
   });
 });
-
-/** Something that can be said of an action. */
-function contextOf(action: PolicyAction): object {
-  if (action.startsWith("pg:")) return NO_STATEMENT;
-  if (action === "ssh:exec") return commandContext(NOT_PARSED);
-  if (action === "ssh:read" || action === "ssh:write") return { operation: "stat", path: "/" };
-  return action === "ssh:forward" || action === "ssh:listen" ? { host: "localhost", port: 80 } : {};
-}
 
 /** The one thing that the judge adds to Cedar: not asking policies that cannot be about an action. */
 test("an action that is asked of its own policies gets the answer that all policies together give", () => {
