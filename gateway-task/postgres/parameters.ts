@@ -49,17 +49,16 @@ export function boundValues({ body, compacted }: BoundArguments, types: readonly
   const count = body.readUInt16BE(at);
   at += 2;
   const parameters: BoundParameter[] = [];
-  parameters.length = Math.min(count, MAX_PARAMETERS);
   let taken = 0;
   for (let index = 0; index < count; index++) {
-    if (at + 4 > body.length) return { count, parameters: parameters.slice(0, index), resultFormats: NO_CODES };
+    if (at + 4 > body.length) return { count, parameters, resultFormats: NO_CODES };
     const length = body.readInt32BE(at);
     at += 4;
     const kept = keptBytes(index, length, taken);
     taken += kept;
     if (index < MAX_PARAMETERS) {
       const format = formats.length === 1 ? formats[0] : formats[index];
-      parameters[index] = boundParameter(body, at, kept, length, types[index] ?? 0, format === 1);
+      parameters.push(boundParameter(body, at, kept, length, types[index] ?? 0, format === 1));
     }
     at += compacted ? kept : Math.max(length, 0);
   }

@@ -19,8 +19,15 @@ const KEY = {
   parameterCount: Buffer.from(',"parameterCount":'),
   askedAt: Buffer.from(',"askedAt":'),
   duration: Buffer.from(',"duration":'),
-  outcome: Buffer.from(',"outcome":"'),
-  rows: Buffer.from('","rows":'),
+  /** With the outcome itself. */
+  rows: {
+    completed: rowsKey("completed"),
+    failed: rowsKey("failed"),
+    suspended: rowsKey("suspended"),
+    skipped: rowsKey("skipped"),
+    unknown: rowsKey("unknown"),
+    refused: rowsKey("refused"),
+  } satisfies Record<StatementEvent["outcome"], Buffer>,
   tag: Buffer.from(',"tag":'),
   sqlstate: Buffer.from(',"sqlstate":'),
   message: Buffer.from(',"message":'),
@@ -32,6 +39,10 @@ const KEY = {
 const COMMA = Buffer.from(",");
 const END_ARRAY = Buffer.from("]");
 const END_OBJECT = Buffer.from("}");
+
+function rowsKey(outcome: StatementEvent["outcome"]): Buffer {
+  return Buffer.from(`,"outcome":"${outcome}","rows":`);
+}
 
 /**
  * Writes an event as JSON: the same value as JSON.stringify gives. Statements come by the ten thousand a second, mostly the
@@ -57,9 +68,7 @@ function writeStatement(into: ChunkBody, event: StatementEvent): void {
   numberAt(into, KEY.parameterCount, event.parameterCount);
   numberAt(into, KEY.askedAt, event.askedAt);
   numberAt(into, KEY.duration, event.duration);
-  into.raw(KEY.outcome);
-  into.utf8(event.outcome);
-  numberAt(into, KEY.rows, event.rows);
+  numberAt(into, KEY.rows[event.outcome], event.rows);
   stringAt(into, KEY.tag, event.tag);
   stringAt(into, KEY.sqlstate, event.sqlstate);
   stringAt(into, KEY.message, event.message);

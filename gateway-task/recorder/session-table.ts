@@ -37,6 +37,6 @@ function tail(bytes: Buffer, at: number): number {
 }
 
 function isAt(key: Buffer, bytes: Buffer, at: number): boolean {
-  for (let i = 0; i < KEY_BYTES; i++) if (key[i] !== bytes[at + i]) return false;
+  for (let i = 0; i < KEY_BYTES; i += 4) if (key.readInt32LE(i) !== bytes.readInt32LE(at + i)) return false;
   return true;
 }
