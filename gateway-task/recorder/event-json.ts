@@ -56,7 +56,7 @@ export function writeEvent(into: ChunkBody, event: SessionEvent): void {
 function writeStatement(into: ChunkBody, event: StatementEvent): void {
   numberAt(into, KEY.number, event.number);
   into.raw(KEY.via[event.via]);
-  into.raw(textJson(event.text));
+  writeText(into, event.text);
   numberAt(into, KEY.bytes, event.bytes);
   if (event.redacted !== undefined) {
     into.raw(KEY.redacted);
@@ -118,14 +118,17 @@ function writeParameters(into: ChunkBody, parameters: readonly BoundParameter[])
 }
 
 let lastText = "";
-let lastTextJson = Buffer.from('""');
+/** Undefined until that text comes again. */
+let lastTextJson: Buffer | undefined;
 
-function textJson(text: string): Buffer {
-  if (text !== lastText) {
-    lastText = text;
-    lastTextJson = Buffer.from(JSON.stringify(text));
+function writeText(into: ChunkBody, text: string): void {
+  if (text === lastText) {
+    into.raw((lastTextJson ??= Buffer.from(JSON.stringify(text))));
+    return;
   }
-  return lastTextJson;
+  lastText = text;
+  lastTextJson = undefined;
+  into.string(text);
 }
 
 const columnsSeen = new WeakMap<readonly ColumnDescription[], Buffer>();
