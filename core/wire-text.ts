@@ -16,6 +16,34 @@ export function cutWireText(bytes: Buffer, start: number, end: number): string {
   return wireText(bytes, start, end - whole + 1 < wanted ? whole - 1 : end);
 }
 
+/** Bytes up to which a text is remembered. */
+const MAX_REMEMBERED = 64;
+
+/** Texts that are mostly the same as the last one, such as a name or a command tag: that one is not decoded again. */
+export class RepeatedText {
+  readonly #bytes = new Uint8Array(MAX_REMEMBERED);
+  #length = 0;
+  #text = "";
+
+  /** What `wireText` answers. */
+  read(bytes: Buffer, start: number, end: number): string {
+    const length = end - start;
+    if (length <= 0) return "";
+    if (length === this.#length && this.#isAt(bytes, start)) return this.#text;
+    const text = wireText(bytes, start, end);
+    if (length > MAX_REMEMBERED) return text;
+    for (let i = 0; i < length; i++) this.#bytes[i] = bytes[start + i] as number;
+    this.#length = length;
+    this.#text = text;
+    return text;
+  }
+
+  #isAt(bytes: Buffer, start: number): boolean {
+    for (let i = 0; i < this.#length; i++) if (this.#bytes[i] !== bytes[start + i]) return false;
+    return true;
+  }
+}
+
 /** Where the NUL-terminated string at `start` ends (§54.2), at most at `end`. */
 export function stringEnd(bytes: Buffer, start: number, end: number): number {
   let at = start;

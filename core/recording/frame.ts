@@ -54,7 +54,7 @@ export function writeFrameHeader(
   into[at + 4] = kind;
   into[at + 5] = flags;
   into.writeUInt16LE(channel, at + 6);
-  into.writeUInt32LE((micros % TWO_32) >>> 0, at + 8);
+  into.writeUInt32LE(micros >>> 0, at + 8);
   into.writeUInt32LE(Math.floor(micros / TWO_32), at + 12);
   return at + FRAME_HEADER_BYTES;
 }

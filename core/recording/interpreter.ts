@@ -6,9 +6,12 @@ import type { SessionEvent } from "./events.ts";
  * It never throws on what it cannot understand; it says so in an event and goes on counting bytes.
  */
 export interface Interpreter {
-  /** @param flags FLAG_REDACTED where secrets were replaced in `bytes` */
-  input(bytes: Buffer, micros: number, flags: number): void;
-  output(bytes: Buffer, micros: number, flags: number): void;
+  /**
+   * @param flags FLAG_REDACTED where secrets were replaced in `bytes`
+   * @param start where in `bytes` the frame's begin, which go to `end`: all of them, where these are not given
+   */
+  input(bytes: Buffer, micros: number, flags: number, start?: number, end?: number): void;
+  output(bytes: Buffer, micros: number, flags: number, start?: number, end?: number): void;
   /** The session is over: statements without an outcome are emitted as `unknown`. */
   finish(micros: number): void;
   /** Bytes of memory that it holds on to, roughly: what is asked and not answered, and what names stand for. */

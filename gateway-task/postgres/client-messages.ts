@@ -5,7 +5,7 @@ import { readingPlan, type BodySink, type MessageHandler, type ReadMessage } fro
 import { boundNames } from "./parameters.ts";
 import type { AskedText } from "./prepared.ts";
 import { REDACTED } from "./secret-spans.ts";
-import { cutWireText, stringEnd, wireText } from "../../core/wire-text.ts";
+import { cutWireText, RepeatedText, stringEnd, wireText } from "../../core/wire-text.ts";
 
 /** Bytes of a statement's text that are kept: enough for what people write; generated bulk beyond it is in the raw frames. */
 const MAX_TEXT_BYTES = 64 << 10;
@@ -37,6 +37,8 @@ const STATEMENT = 0x53;
 /** Tells a conversation what the client's messages ask (§55.7). */
 export class ClientMessages implements MessageHandler {
   readonly #conversation: Conversation;
+  readonly #names = new RepeatedText();
+  readonly #readName: typeof wireText = (bytes, start, end) => this.#names.read(bytes, start, end);
 
   constructor(conversation: Conversation) {
     this.#conversation = conversation;
@@ -97,14 +99,14 @@ export class ClientMessages implements MessageHandler {
 
   #bind(message: ReadMessage): void {
     const { bytes, start, end, bodyBytes, micros } = message;
-    const { portal, statement } = boundNames(bytes, start, end);
+    const { portal, statement } = boundNames(bytes, start, end, this.#readName);
     const compacted = bodyBytes > MAX_WHOLE_BIND;
     // The piece is its owner's again when this call ends; what was compacted is ours.
     const body = compacted ? bytes : Buffer.allocUnsafe(end - start);
     if (!compacted) bytes.copy(body, 0, start, end);
     const withheld = (message.flags & FLAG_WITHHELD) !== 0;
-    const taken = { portal, statement, bound: { body, compacted }, withheld };
-    this.#conversation.setUp({ kind: "bind", ...taken, askedAt: micros }, micros);
+    const bound = { body, compacted };
+    this.#conversation.setUp({ kind: "bind", portal, statement, bound, withheld, askedAt: micros }, micros);
   }
 
   #parse(message: ReadMessage): void {

@@ -8,6 +8,7 @@ import { newRun, statementEvent, type RunEnd, type StatementRun } from "./statem
 const MAX_HELD_BYTES = 32 << 20;
 const SHORT_TEXT = 1 << 10;
 
+const SYNC: Expected = { kind: "sync" };
 const NO_TEXT: AskedText = { text: "", bytes: undefined, redacted: false };
 
 /** When a message came, and its place in the stream of output: [from, to). */
@@ -80,7 +81,7 @@ export class Conversation {
   sync(micros: number): void {
     // While the server takes a COPY's data it ignores Sync (CopyGetData in copyfromparse.c).
     if (this.#copyingIn !== undefined) return;
-    if (!this.#outstanding.add({ kind: "sync" }, micros)) this.#sayTooMany(micros);
+    if (!this.#outstanding.add(SYNC, micros)) this.#sayTooMany(micros);
   }
 
   copyData(bytes: number): void {
@@ -123,18 +124,21 @@ export class Conversation {
     if (statement !== undefined) this.#outstanding.names.typed(statement, types);
   }
 
-  /** @param shape the columns of a RowDescription, from the ones that are known already; undefined for NoData */
-  rowsDescribed(shape: ((known: RowShape | undefined) => RowShape) | undefined, at: At): void {
+  /** @param shapeOf the columns of a RowDescription, from the ones that are known already; undefined for NoData */
+  rowsDescribed<Message extends At>(
+    shapeOf: ((message: Message, known: RowShape | undefined) => RowShape) | undefined,
+    at: Message,
+  ): void {
     const head = this.#head();
     if (head?.kind === "query") {
       const run = this.#running(at.from);
-      if (run !== undefined) run.shape = this.#lastShape = shape?.(this.#lastShape);
+      if (run !== undefined) run.shape = this.#lastShape = shapeOf?.(at, this.#lastShape);
     } else if (head?.kind === "describe-statement" || head?.kind === "describe-portal") {
       const { names } = this.#outstanding;
       const portal = head.kind === "describe-portal" ? names.portal(head.name) : undefined;
       const statement = head.kind === "describe-portal" ? portal?.statement : names.statement(head.name);
-      if (statement !== undefined) names.describe(statement, shape?.(statement.described));
-      if (portal !== undefined && shape !== undefined) {
+      if (statement !== undefined) names.describe(statement, shapeOf?.(at, statement.described));
+      if (portal !== undefined && shapeOf !== undefined) {
         portal.describedFrom = at.from;
         portal.describedTo = at.to;
       }
@@ -167,8 +171,7 @@ export class Conversation {
     const run = this.#running(at.from);
     if (run === undefined) return;
     this.#passRun();
-    const end: RunEnd = { outcome, micros: at.micros, to: at.to };
-    this.#end(run, tag === undefined ? end : { ...end, tag }, at.micros);
+    this.#end(run, { outcome, micros: at.micros, to: at.to, tag }, at.micros);
   }
 
   failed(error: ServerError, at: At): void {

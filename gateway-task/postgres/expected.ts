@@ -82,10 +82,15 @@ function memoryOf(expected: Expected): number {
   }
 }
 
+/** Places for the next, of a session that waits for no answer. */
+const MAX_KEPT_PLACES = 64;
+
 /** First in, first out, without moving what is in it. */
 export class Expectations {
+  /** Those from `#head` up to `#end` are there; the places around them are kept for the next. */
   #items: (Expected | undefined)[] = [];
   #head = 0;
+  #end = 0;
   /** Bytes that all of them hold on to. */
   bytes = 0;
   #memory = 0;
@@ -96,13 +101,13 @@ export class Expectations {
   }
 
   get size(): number {
-    return this.#items.length - this.#head;
+    return this.#end - this.#head;
   }
 
   push(expected: Expected): void {
     this.bytes += heldBytes(expected);
     this.#memory += memoryOf(expected);
-    this.#items.push(expected);
+    this.#items[this.#end++] = expected;
   }
 
   /** The next one that has an answer; a COPY's end before it is passed over. */
@@ -120,9 +125,12 @@ export class Expectations {
     this.bytes -= heldBytes(next);
     this.#memory -= memoryOf(next);
     this.#items[this.#head++] = undefined;
-    if (this.#head === this.#items.length) this.#items.length = this.#head = 0;
-    else if (this.#head >= 1024 && this.#head * 2 > this.#items.length) {
-      this.#items = this.#items.slice(this.#head);
+    if (this.#head === this.#end) {
+      this.#head = this.#end = 0;
+      if (this.#items.length > MAX_KEPT_PLACES) this.#items = [];
+    } else if (this.#head >= 1024 && this.#head * 2 > this.#end) {
+      this.#items = this.#items.slice(this.#head, this.#end);
+      this.#end -= this.#head;
       this.#head = 0;
     }
     return next;

@@ -19,8 +19,8 @@ export const postgresInterpreter: NewInterpreter = (emit) => {
   const fromClient = new MessageReader(CLIENT_PLAN, new ClientMessages(conversation));
   const toClient = new MessageReader(SERVER_PLAN, new ServerMessages(conversation, emit));
   return {
-    input: (bytes, micros, flags) => fromClient.push(bytes, micros, flags),
-    output: (bytes, micros, flags) => toClient.push(bytes, micros, flags),
+    input: (bytes, micros, flags, start, end) => fromClient.push(bytes, micros, flags, start, end),
+    output: (bytes, micros, flags, start, end) => toClient.push(bytes, micros, flags, start, end),
     finish: (micros) => conversation.finish(micros, toClient.total),
     get held() {
       return conversation.held;

@@ -85,30 +85,31 @@ export class MessageReader {
     this.#handler = handler;
   }
 
-  push(bytes: Buffer, micros: number, flags: number): void {
-    const base = this.total;
-    this.total += bytes.length;
+  /** The next piece: `bytes` from `start` to `end`. */
+  push(bytes: Buffer, micros: number, flags: number, start = 0, end = bytes.length): void {
+    const base = this.total - start;
+    this.total += end - start;
     if (this.#stopped) return;
     this.#message.micros = micros;
-    let at = 0;
-    if (this.#missing > 0) at = this.#resume(bytes, 0, flags);
-    if (this.#headerBytes > 0) at = this.#finishHeader(bytes, base, flags);
-    while (at >= 0 && bytes.length - at >= MESSAGE_HEADER_BYTES) at = this.#next(bytes, at, base, flags);
+    let at = start;
+    if (this.#missing > 0) at = this.#resume(bytes, at, end, flags);
+    if (this.#headerBytes > 0) at = this.#finishHeader(bytes, at, end, base, flags);
+    while (at >= 0 && end - at >= MESSAGE_HEADER_BYTES) at = this.#next(bytes, at, end, base, flags);
     if (at < 0) return;
-    if (at < bytes.length && this.#plan[bytes[at] as number] === UNKNOWN) this.#stop(base + at, bytes[at] as number);
-    while (at < bytes.length) this.#header[this.#headerBytes++] = bytes[at++] as number;
+    if (at < end && this.#plan[bytes[at] as number] === UNKNOWN) this.#stop(base + at, bytes[at] as number);
+    while (at < end) this.#header[this.#headerBytes++] = bytes[at++] as number;
     if (this.#headerBytes > 0 && this.#headerBytes < MESSAGE_HEADER_BYTES) this.#message.flags = flags;
   }
 
   /** The message at `at`; answers the offset behind it, or -1 if the piece ends within it or nothing more can be read. */
-  #next(bytes: Buffer, at: number, base: number, flags: number): number {
+  #next(bytes: Buffer, at: number, pieceEnd: number, base: number, flags: number): number {
     const tag = bytes[at] as number;
     const plan = this.#plan[tag] as number;
     const length = lengthAt(bytes, at);
     if (plan === UNKNOWN || length < MIN_MESSAGE_LENGTH || length > MAX_MESSAGE_LENGTH)
       return this.#stop(base + at, tag);
     const end = at + 1 + length;
-    if (plan === COUNTED) return this.#countRun(bytes, at, base, tag);
+    if (plan === COUNTED) return this.#countRun(bytes, at, pieceEnd, base, tag);
     const message = this.#message;
     message.tag = tag;
     message.from = base + at;
@@ -116,9 +117,9 @@ export class MessageReader {
     message.bodyBytes = length - 4;
     message.flags = flags;
     const start = at + MESSAGE_HEADER_BYTES;
-    if (end > bytes.length) {
+    if (end > pieceEnd) {
       this.#begin(plan);
-      this.#resume(bytes, start, flags);
+      this.#resume(bytes, start, pieceEnd, flags);
       return -1;
     }
     const sink = message.bodyBytes > plan ? this.#handler.oversize(tag) : undefined;
@@ -131,11 +132,11 @@ export class MessageReader {
     return end;
   }
 
-  #countRun(bytes: Buffer, first: number, base: number, tag: number): number {
+  #countRun(bytes: Buffer, first: number, pieceEnd: number, base: number, tag: number): number {
     let at = first;
     let count = 0;
     let body = 0;
-    while (bytes.length - at >= MESSAGE_HEADER_BYTES && bytes[at] === tag) {
+    while (pieceEnd - at >= MESSAGE_HEADER_BYTES && bytes[at] === tag) {
       const length = lengthAt(bytes, at);
       if (length < MIN_MESSAGE_LENGTH || length > MAX_MESSAGE_LENGTH) break;
       count++;
@@ -143,25 +144,25 @@ export class MessageReader {
       at += 1 + length;
     }
     this.#handler.bulk(tag, count, body, base + first);
-    if (at <= bytes.length) return at;
-    this.#missing = at - bytes.length;
+    if (at <= pieceEnd) return at;
+    this.#missing = at - pieceEnd;
     this.#pending = false;
     return -1;
   }
 
-  #finishHeader(bytes: Buffer, base: number, flags: number): number {
+  #finishHeader(bytes: Buffer, start: number, pieceEnd: number, base: number, flags: number): number {
     const before = this.#headerBytes;
-    let at = 0;
-    while (this.#headerBytes < MESSAGE_HEADER_BYTES && at < bytes.length)
+    let at = start;
+    while (this.#headerBytes < MESSAGE_HEADER_BYTES && at < pieceEnd)
       this.#header[this.#headerBytes++] = bytes[at++] as number;
     const joined = this.#message.flags | flags;
     this.#message.flags = joined;
     if (this.#headerBytes < MESSAGE_HEADER_BYTES) return -1;
     this.#headerBytes = 0;
     // As if the header were a piece of its own: what follows it resumes the message that it began.
-    const behind = this.#next(this.#header, 0, base - before, joined);
+    const behind = this.#next(this.#header, 0, MESSAGE_HEADER_BYTES, base + start - before, joined);
     if (this.#stopped) return -1;
-    return behind >= 0 ? at : this.#resume(bytes, at, flags);
+    return behind >= 0 ? at : this.#resume(bytes, at, pieceEnd, flags);
   }
 
   #begin(plan: number): void {
@@ -174,8 +175,8 @@ export class MessageReader {
   }
 
   /** More of the message that the last piece cut; answers the offset behind it, or -1 if it is still cut. */
-  #resume(bytes: Buffer, at: number, flags: number): number {
-    const end = Math.min(at + this.#missing, bytes.length);
+  #resume(bytes: Buffer, at: number, pieceEnd: number, flags: number): number {
+    const end = Math.min(at + this.#missing, pieceEnd);
     this.#missing -= end - at;
     if (this.#pending) {
       this.#message.flags |= flags;

@@ -17,15 +17,21 @@ export interface BoundValues {
   readonly resultFormats: readonly number[];
 }
 
+const NO_CODES: readonly number[] = [];
 const NOTHING_BOUND: BoundValues = { count: 0, parameters: [], resultFormats: [] };
 
-/** Names of the portal and of the statement that a Bind's body begins with, and where they end. */
-export function boundNames(bytes: Buffer, start: number, end: number): { portal: string; statement: string } {
+/** Names of the portal and of the statement that a Bind's body begins with, decoded by `read`. */
+export function boundNames(
+  bytes: Buffer,
+  start: number,
+  end: number,
+  read: typeof wireText = wireText,
+): { portal: string; statement: string } {
   const portal = stringEnd(bytes, start, end);
   const statement = stringEnd(bytes, portal + 1, end);
   return {
-    portal: portal === start ? "" : wireText(bytes, start, portal),
-    statement: statement <= portal + 1 ? "" : wireText(bytes, portal + 1, statement),
+    portal: portal === start ? "" : read(bytes, start, portal),
+    statement: statement <= portal + 1 ? "" : read(bytes, portal + 1, statement),
   };
 }
 
@@ -45,31 +51,41 @@ export function boundValues({ body, compacted }: BoundArguments, types: readonly
   const parameters: BoundParameter[] = [];
   let taken = 0;
   for (let index = 0; index < count; index++) {
-    if (at + 4 > body.length) return { count, parameters, resultFormats: [] };
+    if (at + 4 > body.length) return { count, parameters, resultFormats: NO_CODES };
     const length = body.readInt32BE(at);
     at += 4;
     const kept = keptBytes(index, length, taken);
     taken += kept;
     if (index < MAX_PARAMETERS) {
       const format = formats.length === 1 ? formats[0] : formats[index];
-      parameters.push(boundParameter(body.subarray(at, at + kept), length, types[index] ?? 0, format === 1));
+      parameters.push(boundParameter(body, at, kept, length, types[index] ?? 0, format === 1));
     }
     at += compacted ? kept : Math.max(length, 0);
   }
   return { count, parameters, resultFormats: codesAt(body, at) };
 }
 
-function boundParameter(kept: Buffer, length: number, type: number, binary: boolean): BoundParameter {
+/** @param kept how many of its `length` bytes are there, from `at` on */
+function boundParameter(
+  body: Buffer,
+  at: number,
+  kept: number,
+  length: number,
+  type: number,
+  binary: boolean,
+): BoundParameter {
   if (length < 0) return { type, value: null };
-  if (kept.length === length) return { type, value: binary ? binaryValue(type, kept) : wireText(kept, 0, length) };
-  const value = binary ? `\\x${kept.toString("hex")}` : cutWireText(kept, 0, kept.length);
+  const end = Math.min(at + kept, body.length);
+  if (end - at === length)
+    return { type, value: binary ? binaryValue(type, body.subarray(at, end)) : wireText(body, at, end) };
+  const value = binary ? `\\x${body.toString("hex", at, end)}` : cutWireText(body, at, end);
   return { type, value, bytes: length };
 }
 
 /** A count of 16 bits and as many format codes. */
-function codesAt(bytes: Buffer, at: number): number[] {
+function codesAt(bytes: Buffer, at: number): readonly number[] {
+  if (at + 2 > bytes.length || (bytes[at] === 0 && bytes[at + 1] === 0)) return NO_CODES;
   const codes: number[] = [];
-  if (at + 2 > bytes.length) return codes;
   const end = Math.min(at + 2 + 2 * bytes.readUInt16BE(at), bytes.length - 1);
   for (let code = at + 2; code < end; code += 2) codes.push(bytes.readUInt16BE(code));
   return codes;

@@ -122,7 +122,7 @@ export class ConfirmedNames implements Names {
   }
 
   describe(statement: PreparedStatement, shape: RowShape | undefined): void {
-    this.#change(statement, () => (statement.described = shape));
+    if (statement.described !== shape) this.#change(statement, () => (statement.described = shape));
   }
 
   /** The server says of which types its parameters are. */

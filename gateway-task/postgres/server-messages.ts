@@ -2,8 +2,9 @@ import type { SessionEvent } from "../../core/recording/events.ts";
 import type { Conversation } from "./conversation.ts";
 import { backendFields } from "./error-fields.ts";
 import { readingPlan, type MessageHandler, type ReadMessage } from "./message-reader.ts";
+import type { RowShape } from "./prepared.ts";
 import { rowShape } from "./row-shape.ts";
-import { stringEnd, wireText } from "../../core/wire-text.ts";
+import { RepeatedText, stringEnd, wireText } from "../../core/wire-text.ts";
 
 /** 1,664 columns with names of PostgreSQL's length. */
 const MAX_ROW_DESCRIPTION = 256 << 10;
@@ -50,6 +51,7 @@ const IDLE = 0x49;
 /** Tells a conversation what the server's messages answer (§55.7). */
 export class ServerMessages implements MessageHandler {
   readonly #conversation: Conversation;
+  readonly #tag = new RepeatedText();
   readonly #emit: (event: SessionEvent, micros: number) => void;
 
   constructor(conversation: Conversation, emit: (event: SessionEvent, micros: number) => void) {
@@ -64,11 +66,11 @@ export class ServerMessages implements MessageHandler {
       case "2":
         return conversation.bound();
       case "C":
-        return conversation.ended("completed", wireText(bytes, start, stringEnd(bytes, start, end)), message);
+        return conversation.ended("completed", this.#tag.read(bytes, start, stringEnd(bytes, start, end)), message);
       case "Z":
         return conversation.ready(bytes[start] === IDLE && end > start, message);
       case "T":
-        return conversation.rowsDescribed((known) => rowShape(bytes, start, end, known), message);
+        return conversation.rowsDescribed(shapeOf, message);
       case "1":
         return conversation.parsed();
       case "3":
@@ -123,6 +125,10 @@ export class ServerMessages implements MessageHandler {
     const payload = channelEnd < end ? wireText(bytes, channelEnd + 1, payloadEnd) : "";
     this.#emit({ type: "notification", processId: bytes.readUInt32BE(start), channel, payload }, micros);
   }
+}
+
+function shapeOf({ bytes, start, end }: ReadMessage, known: RowShape | undefined): RowShape {
+  return rowShape(bytes, start, end, known);
 }
 
 function parameterTypes({ bytes, start, end }: ReadMessage): number[] {

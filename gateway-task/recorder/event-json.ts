@@ -1,63 +1,142 @@
 import type { BoundParameter, ColumnDescription, SessionEvent, StatementEvent } from "../../core/recording/events.ts";
+import type { ChunkBody } from "./chunk-body.ts";
 
-/** Text that stands in JSON as it is (RFC 8259 §7). */
-const PLAIN = /^[\x20\x21\x23-\x5b\x5d-\x7e]*$/;
+/** What stands in a statement's JSON before its values. */
+const KEY = {
+  number: Buffer.from('{"type":"statement","number":'),
+  via: {
+    simple: Buffer.from(',"via":"simple","text":'),
+    extended: Buffer.from(',"via":"extended","text":'),
+    "function-call": Buffer.from(',"via":"function-call","text":'),
+  },
+  bytes: Buffer.from(',"bytes":'),
+  redacted: Buffer.from(',"redacted":'),
+  prepared: Buffer.from(',"prepared":'),
+  portal: Buffer.from(',"portal":'),
+  parameters: Buffer.from(',"parameters":['),
+  parameterType: Buffer.from('{"type":'),
+  parameterValue: Buffer.from(',"value":'),
+  parameterCount: Buffer.from(',"parameterCount":'),
+  askedAt: Buffer.from(',"askedAt":'),
+  duration: Buffer.from(',"duration":'),
+  /** With the outcome itself. */
+  rows: {
+    completed: rowsKey("completed"),
+    failed: rowsKey("failed"),
+    suspended: rowsKey("suspended"),
+    skipped: rowsKey("skipped"),
+    unknown: rowsKey("unknown"),
+    refused: rowsKey("refused"),
+  } satisfies Record<StatementEvent["outcome"], Buffer>,
+  tag: Buffer.from(',"tag":'),
+  sqlstate: Buffer.from(',"sqlstate":'),
+  message: Buffer.from(',"message":'),
+  copied: Buffer.from(',"copied":{"direction":"'),
+  copiedBytes: Buffer.from('","bytes":'),
+  columns: Buffer.from(',"columns":'),
+  output: Buffer.from(',"output":['),
+} as const;
+const COMMA = Buffer.from(",");
+const END_ARRAY = Buffer.from("]");
+const END_OBJECT = Buffer.from("}");
+
+function rowsKey(outcome: StatementEvent["outcome"]): Buffer {
+  return Buffer.from(`,"outcome":"${outcome}","rows":`);
+}
 
 /**
- * An event as JSON: the same value as JSON.stringify gives. Statements come by the ten thousand a second, mostly the same
- * few texts and columns again and again, so those are rendered once and remembered.
+ * Writes an event as JSON: the same value as JSON.stringify gives. Statements come by the ten thousand a second, mostly the
+ * same few texts and columns again and again, so those are rendered once and remembered.
  */
-export function eventJson(event: SessionEvent): string {
-  return event.type === "statement" ? statementJson(event) : JSON.stringify(event);
+export function writeEvent(into: ChunkBody, event: SessionEvent): void {
+  if (event.type === "statement") writeStatement(into, event);
+  else into.utf8(JSON.stringify(event));
 }
 
-function statementJson(event: StatementEvent): string {
-  let json = `{"type":"statement","number":${event.number},"via":"${event.via}","text":${textJson(event.text)}`;
-  if (event.bytes !== undefined) json += `,"bytes":${event.bytes}`;
-  if (event.redacted !== undefined) json += `,"redacted":${event.redacted}`;
-  if (event.prepared !== undefined) json += `,"prepared":${quoted(event.prepared)}`;
-  if (event.portal !== undefined) json += `,"portal":${quoted(event.portal)}`;
-  if (event.parameters !== undefined) json += `,"parameters":[${event.parameters.map(parameterJson).join()}]`;
-  if (event.parameterCount !== undefined) json += `,"parameterCount":${event.parameterCount}`;
-  json += `,"askedAt":${event.askedAt}`;
-  if (event.duration !== undefined) json += `,"duration":${event.duration}`;
-  json += `,"outcome":"${event.outcome}","rows":${event.rows}`;
-  if (event.tag !== undefined) json += `,"tag":${quoted(event.tag)}`;
-  if (event.sqlstate !== undefined) json += `,"sqlstate":${quoted(event.sqlstate)}`;
-  if (event.message !== undefined) json += `,"message":${quoted(event.message)}`;
-  if (event.copied !== undefined)
-    json += `,"copied":{"direction":"${event.copied.direction}","bytes":${event.copied.bytes}}`;
-  if (event.columns !== undefined) json += `,"columns":${columnsJson(event.columns)}`;
-  if (event.output !== undefined) json += `,"output":[${event.output[0]},${event.output[1]}]`;
-  return `${json}}`;
+function writeStatement(into: ChunkBody, event: StatementEvent): void {
+  numberAt(into, KEY.number, event.number);
+  into.raw(KEY.via[event.via]);
+  writeText(into, event.text);
+  numberAt(into, KEY.bytes, event.bytes);
+  if (event.redacted !== undefined) {
+    into.raw(KEY.redacted);
+    into.utf8(String(event.redacted));
+  }
+  stringAt(into, KEY.prepared, event.prepared);
+  stringAt(into, KEY.portal, event.portal);
+  if (event.parameters !== undefined) writeParameters(into, event.parameters);
+  numberAt(into, KEY.parameterCount, event.parameterCount);
+  numberAt(into, KEY.askedAt, event.askedAt);
+  numberAt(into, KEY.duration, event.duration);
+  numberAt(into, KEY.rows[event.outcome], event.rows);
+  stringAt(into, KEY.tag, event.tag);
+  stringAt(into, KEY.sqlstate, event.sqlstate);
+  stringAt(into, KEY.message, event.message);
+  if (event.copied !== undefined) {
+    into.raw(KEY.copied);
+    into.utf8(event.copied.direction);
+    numberAt(into, KEY.copiedBytes, event.copied.bytes);
+    into.raw(END_OBJECT);
+  }
+  if (event.columns !== undefined) {
+    into.raw(KEY.columns);
+    into.raw(columnsJson(event.columns));
+  }
+  if (event.output !== undefined) {
+    numberAt(into, KEY.output, event.output[0]);
+    numberAt(into, COMMA, event.output[1]);
+    into.raw(END_ARRAY);
+  }
+  into.raw(END_OBJECT);
 }
 
-function quoted(text: string): string {
-  return text.length < 64 && PLAIN.test(text) ? `"${text}"` : JSON.stringify(text);
+function numberAt(into: ChunkBody, key: Buffer, value: number | undefined): void {
+  if (value === undefined) return;
+  into.raw(key);
+  into.number(value);
 }
 
-function parameterJson({ type, value, bytes }: BoundParameter): string {
-  const json = `{"type":${type},"value":${value === null ? "null" : quoted(value)}`;
-  return bytes === undefined ? `${json}}` : `${json},"bytes":${bytes}}`;
+function stringAt(into: ChunkBody, key: Buffer, value: string | undefined): void {
+  if (value === undefined) return;
+  into.raw(key);
+  into.string(value);
+}
+
+function writeParameters(into: ChunkBody, parameters: readonly BoundParameter[]): void {
+  into.raw(KEY.parameters);
+  for (let index = 0; index < parameters.length; index++) {
+    const { type, value, bytes } = parameters[index] as BoundParameter;
+    if (index > 0) into.raw(COMMA);
+    numberAt(into, KEY.parameterType, type);
+    into.raw(KEY.parameterValue);
+    if (value === null) into.utf8("null");
+    else into.string(value);
+    numberAt(into, KEY.bytes, bytes);
+    into.raw(END_OBJECT);
+  }
+  into.raw(END_ARRAY);
 }
 
 let lastText = "";
-let lastTextJson = '""';
+/** Undefined until that text comes again. */
+let lastTextJson: Buffer | undefined;
 
-function textJson(text: string): string {
-  if (text !== lastText) {
-    lastText = text;
-    lastTextJson = JSON.stringify(text);
+function writeText(into: ChunkBody, text: string): void {
+  if (text === lastText) {
+    into.raw((lastTextJson ??= Buffer.from(JSON.stringify(text))));
+    return;
   }
-  return lastTextJson;
+  lastText = text;
+  lastTextJson = undefined;
+  into.string(text);
 }
 
-const columnsSeen = new WeakMap<readonly ColumnDescription[], string>();
+const columnsSeen = new WeakMap<readonly ColumnDescription[], Buffer>();
 
-function columnsJson(columns: ColumnDescription[]): string {
+function columnsJson(columns: ColumnDescription[]): Buffer {
   const seen = columnsSeen.get(columns);
   if (seen !== undefined) return seen;
-  const json = JSON.stringify(columns);
+  const json = Buffer.from(JSON.stringify(columns));
   columnsSeen.set(columns, json);
   return json;
 }

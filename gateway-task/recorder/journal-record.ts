@@ -1,5 +1,11 @@
 import { crc32 } from "node:zlib";
-import { FRAME_HEADER_BYTES, MAX_FRAME_PAYLOAD, type FrameKind } from "../../core/recording/frame.ts";
+import {
+  FRAME_HEADER_BYTES,
+  FRAME_KIND,
+  MAX_FRAME_PAYLOAD,
+  type Frame,
+  type FrameKind,
+} from "../../core/recording/frame.ts";
 import type { SessionId } from "../../core/ports/session-store.ts";
 
 /**
@@ -21,17 +27,59 @@ export const MAX_RECORD_PAYLOAD = 128 << 10;
 
 export const MARK = { none: 0, opens: 1, closes: 2 } as const;
 
-export interface JournalRecord {
-  readonly frameNumber: number;
-  readonly session: string;
-  readonly marks: number;
-  readonly kind: FrameKind;
-  readonly flags: number;
-  readonly channel: number;
-  readonly micros: number;
-  readonly payload: Buffer;
-  /** Offset behind the record. */
-  readonly end: number;
+/** A record that stands whole in `bytes`, from `at` to `end`, until the next one is read: one object serves for all of them. */
+export class JournalRecord implements Frame {
+  bytes: Buffer = Buffer.alloc(0);
+  at = 0;
+  end = 0;
+  frameNumber = 0;
+  marks = 0;
+  kind: FrameKind = FRAME_KIND.event;
+  flags = 0;
+  channel = 0;
+  micros = 0;
+
+  /**
+   * Reads the record at `at`; answers false where the bytes end, or hold no whole and sound record there (the torn tail
+   * that a loss of power leaves).
+   */
+  read(bytes: Buffer, at: number, checked: boolean): boolean {
+    if (bytes.length - at < RECORD_HEADER_BYTES) return false;
+    const length = bytes.readUInt32LE(at + 28);
+    const end = at + RECORD_HEADER_BYTES + length;
+    if (length > MAX_FRAME_PAYLOAD || end > bytes.length) return false;
+    if (checked && bytes.readUInt32LE(at) !== crc32(bytes.subarray(at + 4, end))) return false;
+    this.bytes = bytes;
+    this.at = at;
+    this.end = end;
+    this.frameNumber = bytes.readUInt32LE(at + 4);
+    this.marks = bytes.readUInt32LE(at + 24);
+    this.kind = bytes[at + 32] as FrameKind;
+    this.flags = bytes[at + 33] as number;
+    this.channel = bytes.readUInt16LE(at + 34);
+    this.micros = bytes.readUInt32LE(at + 36) + bytes.readUInt32LE(at + 40) * TWO_32;
+    return true;
+  }
+
+  /** Where its payload begins, which goes to `end`. */
+  get start(): number {
+    return this.at + RECORD_HEADER_BYTES;
+  }
+
+  /** A view. */
+  get payload(): Buffer {
+    return this.bytes.subarray(this.start, this.end);
+  }
+
+  /** Where its session's id stands: 16 bytes. */
+  get sessionAt(): number {
+    return this.at + 8;
+  }
+
+  get session(): SessionId {
+    const hex = this.bytes.toString("hex", this.sessionAt, this.sessionAt + 16);
+    return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5") as SessionId;
+  }
 }
 
 const TWO_32 = 2 ** 32;
@@ -40,38 +88,7 @@ export function sessionKey(session: SessionId): Buffer {
   return Buffer.from(session.replaceAll("-", ""), "hex");
 }
 
-function sessionIdOf(key: string): SessionId {
-  return key.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5") as SessionId;
-}
-
 /** Fills in the CRC of a record that stands whole at `at`. */
 export function sealRecord(buffer: Buffer, at: number, end: number): void {
   buffer.writeUInt32LE(crc32(buffer.subarray(at + 4, end)), at);
-}
-
-/**
- * The record at `at`, its payload a view; undefined where the bytes end, or hold no whole and sound record there
- * (the torn tail that a loss of power leaves).
- */
-export function readRecord(buffer: Buffer, at: number, checked: boolean): JournalRecord | undefined {
-  if (buffer.length - at < RECORD_HEADER_BYTES) return undefined;
-  const length = buffer.readUInt32LE(at + 28);
-  const end = at + RECORD_HEADER_BYTES + length;
-  if (length > MAX_FRAME_PAYLOAD || end > buffer.length) return undefined;
-  if (checked && buffer.readUInt32LE(at) !== crc32(buffer.subarray(at + 4, end))) return undefined;
-  return {
-    frameNumber: buffer.readUInt32LE(at + 4),
-    session: buffer.toString("latin1", at + 8, at + 24),
-    marks: buffer.readUInt32LE(at + 24),
-    kind: buffer.readUInt8(at + 32) as FrameKind,
-    flags: buffer.readUInt8(at + 33),
-    channel: buffer.readUInt16LE(at + 34),
-    micros: buffer.readUInt32LE(at + 36) + buffer.readUInt32LE(at + 40) * TWO_32,
-    payload: buffer.subarray(at + RECORD_HEADER_BYTES, end),
-    end,
-  };
-}
-
-export function latin1Key(session: string): SessionId {
-  return sessionIdOf(Buffer.from(session, "latin1").toString("hex"));
 }

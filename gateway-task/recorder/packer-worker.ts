@@ -5,10 +5,11 @@ import type { SessionOpenedEvent } from "../../core/recording/events.ts";
 import { SallyportError } from "../../core/errors.ts";
 import { INTERPRETERS } from "../protocols.ts";
 import { HeldMemory } from "./held-memory.ts";
-import { latin1Key, MARK, readRecord, type JournalRecord } from "./journal-record.ts";
+import { JournalRecord, MARK } from "./journal-record.ts";
 import { chunkFile, type FromPacker, type ToPacker } from "./packer-protocol.ts";
 import { hurry } from "../../core/recording/zstd.ts";
 import { SessionPacker, type PackedChunk } from "./session-packer.ts";
+import { SessionTable } from "./session-table.ts";
 
 /**
  * A chunk closes this long after its first frame. With the slab's own delay (SLAB_WITHIN_MS) what was shown to a client is
@@ -31,7 +32,7 @@ interface Open {
 const port = parentPort;
 if (port === null) throw new Error("the packer runs as a worker thread");
 const { spool, maxHeldBytes } = workerData as { spool: string; maxHeldBytes: number };
-const sessions = new Map<string, Open>();
+const sessions = new SessionTable<Open>();
 /** Sessions whose open chunk holds something, oldest first. */
 const open = new Set<Open>();
 let slabsRead = 0;
@@ -45,19 +46,19 @@ const send = (message: FromPacker, transfer: ArrayBuffer[] = []): void => port.p
 function begin(record: JournalRecord): Open {
   // Our own recorder's JSON, of a moment ago: to check it by its schema would only load the checker into this thread.
   const event = JSON.parse(record.payload.toString("utf8")) as SessionOpenedEvent;
-  const session = latin1Key(record.session);
+  const { session } = record;
   const folder = path.join(spool, session);
   mkdirSync(folder, { mode: 0o700 });
   const newInterpreter = INTERPRETERS[event.protocol];
   const packer = new SessionPacker(session, event.startedAt, newInterpreter, (chunk) => store(begun, chunk));
   const begun: Open = { packer, folder, since: undefined, weighed: -1, ending: false };
-  sessions.set(record.session, begun);
+  sessions.set(record.bytes, record.sessionAt, begun);
   memory.add(begun, packer);
   return begun;
 }
 
 function take(record: JournalRecord, slab: number, now: number): void {
-  const session = record.marks & MARK.opens ? begin(record) : sessions.get(record.session);
+  const session = record.marks & MARK.opens ? begin(record) : sessions.get(record.bytes, record.sessionAt);
   if (session === undefined) throw new SallyportError("internal", "a frame of a session that did not open");
   if (session.weighed !== slab) {
     session.weighed = slab;
@@ -78,7 +79,7 @@ function take(record: JournalRecord, slab: number, now: number): void {
   session.packer.flush();
   settle(session);
   memory.remove(session);
-  sessions.delete(record.session);
+  sessions.delete(record.bytes, record.sessionAt);
 }
 
 function settle(session: Open): void {
@@ -104,14 +105,14 @@ function closeOlderThan(time: number): void {
   send({ kind: "progress", openSlab: oldest?.since?.slab ?? slabsRead });
 }
 
+const record = new JournalRecord();
+
 function readSlab(slab: ArrayBuffer, length: number, number: number): void {
   const bytes = Buffer.from(slab, 0, length);
   const now = performance.now();
-  for (let at = 0; at < length;) {
-    const record = readRecord(bytes, at, false);
-    if (record === undefined) throw new SallyportError("internal", "a slab holds half a record");
+  for (let at = 0; at < length; at = record.end) {
+    if (!record.read(bytes, at, false)) throw new SallyportError("internal", "a slab holds half a record");
     take(record, number, now);
-    at = record.end;
   }
   memory.settle();
   slabsRead = number + 1;

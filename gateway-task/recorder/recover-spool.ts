@@ -4,7 +4,7 @@ import type { Logger } from "pino";
 import type { SessionId } from "../../core/ports/session-store.ts";
 import { isSessionId } from "../../core/recording/session-id.ts";
 import type { EvidenceStores } from "./closing.ts";
-import { type JournalRecord, latin1Key } from "./journal-record.ts";
+import type { JournalRecord } from "./journal-record.ts";
 import { INTENT_SUFFIX } from "./packer-protocol.ts";
 import { RecoveredSession } from "./recovered-session.ts";
 import { spooledRecords } from "./spooled-records.ts";
@@ -69,7 +69,7 @@ export async function recoverSpool(
   let bytes = 0;
   for await (const record of spooledRecords(directory, entries.filter(isSegment).toSorted())) {
     await renew();
-    const session = latin1Key(record.session);
+    const session = record.session;
     if (settled.has(session)) continue;
     await attempt(session, async () => (await opened(session, record)).add(record));
     if (open.get(session)?.isClosed) await finish(session);

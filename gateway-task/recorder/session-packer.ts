@@ -8,19 +8,12 @@ import {
 } from "../../core/recording/chunk.ts";
 import type { Digest } from "../../core/brand.ts";
 import { FORGOTTEN, type SessionEvent } from "../../core/recording/events.ts";
-import {
-  FRAME_HEADER_BYTES,
-  FRAME_KIND,
-  MAX_FRAME_PAYLOAD,
-  writeFrameHeader,
-  type Frame,
-  type FrameKind,
-} from "../../core/recording/frame.ts";
+import { FRAME_KIND, MAX_FRAME_PAYLOAD, type Frame, type FrameKind } from "../../core/recording/frame.ts";
 import type { Interpreter, NewInterpreter } from "../../core/recording/interpreter.ts";
 import type { SessionId } from "../../core/ports/session-store.ts";
-import { eventJson } from "./event-json.ts";
+import { ChunkBody } from "./chunk-body.ts";
+import { writeEvent } from "./event-json.ts";
 
-const INITIAL_BODY_BYTES = 4 << 10;
 const TOO_LARGE = Buffer.from(
   JSON.stringify({
     type: "error",
@@ -46,8 +39,12 @@ export interface SessionTotals {
   readonly bytesFromTarget: number;
 }
 
-interface NumberedFrame extends Frame {
+/** A frame on its way into a chunk; its payload is `bytes` from `start` to `end`, which are the caller's again when it is added. */
+interface NumberedFrame extends Omit<Frame, "payload"> {
   readonly frameNumber: number;
+  readonly bytes: Buffer;
+  readonly start: number;
+  readonly end: number;
 }
 
 /**
@@ -59,8 +56,7 @@ export class SessionPacker {
   readonly #startedAt: number;
   readonly #sink: (chunk: PackedChunk) => void;
   readonly #interpreter: Interpreter;
-  #body: Buffer = EMPTY;
-  #length = 0;
+  readonly #body = new ChunkBody();
   #frames = 0;
   #firstFrame = 0;
   #sequence = 0;
@@ -90,7 +86,7 @@ export class SessionPacker {
   }
 
   get isEmpty(): boolean {
-    return this.#length === 0;
+    return this.#body.length === 0;
   }
 
   get totals(): SessionTotals {
@@ -111,8 +107,10 @@ export class SessionPacker {
       this.#frames += lost;
     }
     this.#frames++;
-    this.#append(frame.kind, frame.flags, frame.channel, frame.micros, frame.payload);
-    this.#interpret(frame);
+    const { kind, flags, channel, micros, bytes, start, end } = frame;
+    this.#body.frame(kind, flags, channel, micros, bytes, start, end);
+    this.#flushFull();
+    this.#interpret(kind, bytes, start, end, micros, flags);
   }
 
   /** Ends the recording with an event of the packer's own, where the gateway could not write one. */
@@ -144,7 +142,7 @@ export class SessionPacker {
     this.#muted = true;
     for (const frame of frames)
       if (frame.kind === FRAME_KIND.event && FORGOTTEN_JSON.equals(frame.payload)) this.forget();
-      else this.#interpret(frame);
+      else this.#interpret(frame.kind, frame.payload, 0, frame.payload.length, frame.micros, frame.flags);
     this.#muted = false;
     this.#sequence = header.sequence + 1;
     this.#firstFrame = header.firstFrame + header.frames;
@@ -153,7 +151,7 @@ export class SessionPacker {
 
   /** Closes the open chunk, if there is anything in it. */
   flush(): void {
-    if (this.#length === 0) return;
+    if (this.isEmpty) return;
     const header: ChunkHeader = {
       session: this.session,
       sequence: this.#sequence,
@@ -162,81 +160,36 @@ export class SessionPacker {
       startedAt: this.#startedAt,
       previous: this.#previous,
     };
-    const bytes = encodeChunk(header, this.#body.subarray(0, this.#length));
+    const bytes = encodeChunk(header, this.#body.bytes);
     this.#previous = sha256(bytes);
     this.#sequence++;
     this.#firstFrame += this.#frames;
     this.#frames = 0;
-    this.#length = 0;
-    giveBackBody(this.#body);
-    this.#body = EMPTY;
+    this.#body.empty();
     this.#sink({ session: this.session, sequence: header.sequence, bytes, sha256: toDigest(this.#previous) });
   }
 
-  #interpret(frame: Frame): void {
-    this.#micros = frame.micros;
-    if (frame.kind === FRAME_KIND.input) {
-      this.#bytesIn += frame.payload.length;
-      this.#interpreter.input(frame.payload, frame.micros, frame.flags);
-    } else if (frame.kind === FRAME_KIND.output) {
-      this.#bytesOut += frame.payload.length;
-      this.#interpreter.output(frame.payload, frame.micros, frame.flags);
+  #interpret(kind: FrameKind, bytes: Buffer, start: number, end: number, micros: number, flags: number): void {
+    this.#micros = micros;
+    if (kind === FRAME_KIND.input) {
+      this.#bytesIn += end - start;
+      this.#interpreter.input(bytes, micros, flags, start, end);
+    } else if (kind === FRAME_KIND.output) {
+      this.#bytesOut += end - start;
+      this.#interpreter.output(bytes, micros, flags, start, end);
     }
   }
 
   #event(event: SessionEvent, micros: number): void {
     if (this.#muted) return;
-    const json = eventJson(event);
-    this.#reserve(FRAME_HEADER_BYTES + 3 * json.length); // UTF-8 takes at most 3 bytes a UTF-16 unit
-    const at = this.#length + FRAME_HEADER_BYTES;
-    const length = this.#body.write(json, at, "utf8");
-    if (length > MAX_FRAME_PAYLOAD) return this.#append(FRAME_KIND.event, 0, 0, micros, TOO_LARGE);
-    writeFrameHeader(this.#body, this.#length, length, FRAME_KIND.event, 0, 0, micros);
-    this.#advance(at + length);
+    const at = this.#body.beginFrame();
+    writeEvent(this.#body, event);
+    if (!this.#body.endFrame(at, FRAME_KIND.event, micros, MAX_FRAME_PAYLOAD))
+      this.#body.frame(FRAME_KIND.event, 0, 0, micros, TOO_LARGE, 0, TOO_LARGE.length);
+    this.#flushFull();
   }
 
-  #append(kind: FrameKind, flags: number, channel: number, micros: number, payload: Buffer): void {
-    this.#reserve(FRAME_HEADER_BYTES + payload.length);
-    const at = writeFrameHeader(this.#body, this.#length, payload.length, kind, flags, channel, micros);
-    payload.copy(this.#body, at);
-    this.#advance(at + payload.length);
-  }
-
-  #advance(length: number): void {
-    this.#length = length;
-    if (length >= CHUNK_BODY_TARGET) this.flush();
-  }
-
-  #reserve(bytes: number): void {
-    const needed = this.#length + bytes;
-    if (needed <= this.#body.length) return;
-    const grown = takeBody(needed);
-    this.#body.copy(grown, 0, 0, this.#length);
-    giveBackBody(this.#body);
-    this.#body = grown;
+  #flushFull(): void {
+    if (this.#body.length >= CHUNK_BODY_TARGET) this.flush();
   }
 }
-
-/**
- * Bodies of closed chunks, for the next chunk that needs one: an idle session holds none, and busy ones do not make the
- * collector's work. Ordered by nothing: the last one given back is the first one taken.
- */
-const spareBodies: Buffer[] = [];
-let spareBytes = 0;
-const MAX_SPARE_BYTES = 16 << 20;
-
-function takeBody(needed: number): Buffer {
-  const spare = spareBodies.pop();
-  spareBytes -= spare?.length ?? 0;
-  if (spare !== undefined && spare.length >= needed) return spare;
-  const doubled = Math.max(INITIAL_BODY_BYTES, spare === undefined ? 0 : spare.length, needed);
-  return Buffer.allocUnsafeSlow(2 ** Math.ceil(Math.log2(doubled)));
-}
-
-function giveBackBody(body: Buffer): void {
-  if (body.length === 0 || spareBytes + body.length > MAX_SPARE_BYTES) return;
-  spareBodies.push(body);
-  spareBytes += body.length;
-}
-
-const EMPTY = Buffer.alloc(0);

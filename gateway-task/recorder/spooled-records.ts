@@ -1,7 +1,7 @@
 import { type FileHandle, open } from "node:fs/promises";
 import path from "node:path";
 import { MAX_FRAME_PAYLOAD } from "../../core/recording/frame.ts";
-import { type JournalRecord, readRecord, RECORD_HEADER_BYTES } from "./journal-record.ts";
+import { JournalRecord, RECORD_HEADER_BYTES } from "./journal-record.ts";
 
 /** More than the largest record: what is in memory of a log, however long it is. */
 const BUFFER_BYTES = 2 * (MAX_FRAME_PAYLOAD + RECORD_HEADER_BYTES);
@@ -26,15 +26,15 @@ export async function* spooledRecords(
 }
 
 async function* recordsOf(file: FileHandle, buffer: Buffer): AsyncGenerator<JournalRecord, void> {
+  const record = new JournalRecord();
   let length = 0;
   for (;;) {
     const { bytesRead } = await file.read(buffer, length, buffer.length - length);
     length += bytesRead;
     let at = 0;
-    for (let record = readRecord(buffer.subarray(0, length), at, true); record !== undefined;) {
+    while (record.read(buffer.subarray(0, length), at, true)) {
       at = record.end;
       yield record;
-      record = readRecord(buffer.subarray(0, length), at, true);
     }
     // Nothing more comes, or what is there is no record although it has room to be one.
     if (bytesRead === 0 || (at === 0 && length === buffer.length)) return;

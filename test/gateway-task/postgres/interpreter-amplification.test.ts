@@ -1,7 +1,8 @@
 import { serialize } from "pg-protocol/dist/serializer.js";
 import { describe, expect, test } from "vitest";
 import { postgresInterpreter } from "../../../gateway-task/postgres/interpreter.ts";
-import { eventJson } from "../../../gateway-task/recorder/event-json.ts";
+import { ChunkBody } from "../../../gateway-task/recorder/chunk-body.ts";
+import { writeEvent } from "../../../gateway-task/recorder/event-json.ts";
 import { answer, ask, interpret, message, server, statements, u32, type Step } from "./interpreter-kit.ts";
 
 /** One packer serves all sessions: what a client makes it write must bear some proportion to what crossed the wire. */
@@ -66,7 +67,9 @@ describe("postgresInterpreter on input that asks for much more output", () => {
     let written = 0;
     let largest = 0;
     const interpreter = postgresInterpreter((event) => {
-      const { length } = eventJson(event);
+      const body = new ChunkBody();
+      writeEvent(body, event);
+      const { length } = body;
       written += length;
       largest = Math.max(largest, length);
     });

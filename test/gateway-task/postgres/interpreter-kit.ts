@@ -87,7 +87,9 @@ export function interpret(steps: readonly Step[], finished = true): SessionEvent
   const events: SessionEvent[] = [];
   let asked = 0;
   const slab = Buffer.alloc(Math.max(0, ...steps.map((step) => step.bytes.length)));
-  const interpreter = postgresInterpreter((event) => events.push(sessionEvent.parse(structuredClone(event))));
+  const interpreter = postgresInterpreter((event) =>
+    events.push(sessionEvent.parse(JSON.parse(JSON.stringify(event)))),
+  );
   for (const [micros, step] of steps.entries()) {
     const bytes = slab.subarray(0, step.bytes.copy(slab));
     if (step.to === "server") interpreter.input(bytes, micros, step.flags ?? 0);

@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { StatementEvent } from "../../../core/recording/events.ts";
-import { eventJson } from "../../../gateway-task/recorder/event-json.ts";
+import { ChunkBody } from "../../../gateway-task/recorder/chunk-body.ts";
+import { writeEvent } from "../../../gateway-task/recorder/event-json.ts";
 
 const text = fc.oneof(
   fc.string({ unit: "binary" }),
@@ -40,15 +41,46 @@ const statement = fc.record(
   { requiredKeys: ["type", "number", "via", "text", "askedAt", "outcome", "rows"] },
 ) as fc.Arbitrary<StatementEvent>;
 
+function written(event: StatementEvent): string {
+  const body = new ChunkBody();
+  writeEvent(body, event);
+  return body.bytes.toString("utf8");
+}
+
 describe("an event's JSON", () => {
   it("is the value that JSON.stringify gives, whatever the event holds, the first time and again", () => {
     fc.assert(
       fc.property(statement, (event) => {
         const expected: unknown = JSON.parse(JSON.stringify(event));
-        expect(JSON.parse(eventJson(event))).toEqual(expected);
-        expect(JSON.parse(eventJson({ ...event, number: 7 }))).toEqual({ ...(expected as object), number: 7 });
+        expect(JSON.parse(written(event))).toEqual(expected);
+        expect(JSON.parse(written({ ...event, number: 7 }))).toEqual({ ...(expected as object), number: 7 });
       }),
       { numRuns: 500 },
+    );
+  });
+
+  it("has the fields in the order of the schema, the same bytes for the same event", () => {
+    expect(
+      written({
+        type: "statement",
+        via: "extended",
+        rows: 1,
+        outcome: "completed",
+        askedAt: 3_000_000_017,
+        duration: 25,
+        text: 'select "é"',
+        number: 40,
+        prepared: "s",
+        parameters: [
+          { type: 23, value: "5" },
+          { type: 0, value: null },
+        ],
+        output: [0, 999_999_999],
+      }),
+    ).toBe(
+      '{"type":"statement","number":40,"via":"extended","text":"select \\"é\\"","prepared":"s",' +
+        '"parameters":[{"type":23,"value":"5"},{"type":0,"value":null}],"askedAt":3000000017,"duration":25,' +
+        '"outcome":"completed","rows":1,"output":[0,999999999]}',
     );
   });
 });

@@ -47,7 +47,9 @@ const packer = (sink: PackedChunk[]): SessionPacker =>
   new SessionPacker(SESSION, 1_000, counting, (chunk) => sink.push(chunk));
 const frame = ({ kind, payload }: Given, index: number) => ({
   kind,
-  payload,
+  bytes: payload,
+  start: 0,
+  end: payload.length,
   flags: 0,
   channel: 0,
   micros: index * 3,
