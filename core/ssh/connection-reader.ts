@@ -54,8 +54,8 @@ export class ConnectionReader implements PrefixedHandler {
     this.#handler = handler;
   }
 
-  push(bytes: Buffer, micros: number, flags: number): void {
-    this.#reader.push(bytes, 0, bytes.length, micros, flags);
+  push(bytes: Buffer, micros: number, flags: number, start = 0, end = bytes.length): void {
+    this.#reader.push(bytes, start, end, micros, flags);
   }
 
   /** Bytes of memory that it holds on to. */

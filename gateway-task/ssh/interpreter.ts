@@ -70,14 +70,14 @@ class SshInterpreter implements Interpreter {
     return held;
   }
 
-  input(bytes: Buffer, micros: number, flags: number): void {
+  input(bytes: Buffer, micros: number, flags: number, start = 0, end = bytes.length): void {
     this.#micros = micros;
-    this.#fromClient.push(bytes, micros, flags);
+    this.#fromClient.push(bytes, micros, flags, start, end);
   }
 
-  output(bytes: Buffer, micros: number, flags: number): void {
+  output(bytes: Buffer, micros: number, flags: number, start = 0, end = bytes.length): void {
     this.#micros = micros;
-    this.#fromTarget.push(bytes, micros, flags);
+    this.#fromTarget.push(bytes, micros, flags, start, end);
   }
 
   finish(micros: number): void {
