@@ -1,7 +1,6 @@
 import { SallyportError } from "../../core/errors.ts";
-import { overwritePasses } from "../../core/identity/pass.ts";
 import type { Side } from "../recorder/permit.ts";
-import { namesSecretVariable } from "../secret-names.ts";
+import { askedBy, HARMLESS_REQUESTS, withoutSecrets } from "./channel-requests.ts";
 import type { Channel, Channels } from "./channels.ts";
 import { EchoWatch } from "./echo-watch.ts";
 import type { Asked } from "./gate.ts";
@@ -17,17 +16,12 @@ const CTRL_C = 3;
 /** What a terminal may send while its command is held: OpenSSH's server gives no window before a command runs, and Ctrl-C needs some. */
 const KEYS = 256;
 
-/** Requests of a channel that are passed on unjudged: they set the stage for what is judged, or follow it. */
-const HARMLESS_REQUESTS: ReadonlySet<string> = new Set([
-  "pty-req",
-  "env",
-  "window-change",
-  "xon-xoff",
-  "signal",
-  "break",
-  "eow@openssh.com",
-  "keepalive@openssh.com",
-]);
+/** Id under which the gateway itself refuses, whatever the policies say. */
+const INNER_SSH = {
+  policies: ["gateway:inner-ssh"],
+  policyVersion: "",
+  reason: "a forward that carries SSH would not be recorded for what it is: connect to that host through the gateway",
+};
 
 /** The messages of a session's channels (RFC 4254 §5, §6), in both directions. */
 export class ChannelTraffic {
@@ -53,6 +47,7 @@ export class ChannelTraffic {
   }
 
   #clientSays(channel: Channel, type: number, bytes: Buffer): void {
+    if (this.#isInnerSsh(channel, type, bytes, "client")) return this.#cut(channel, bytes);
     switch (type) {
       case MESSAGE.channelWindowAdjust:
         return this.#adjust(channel, bytes);
@@ -71,6 +66,7 @@ export class ChannelTraffic {
       if (type === MESSAGE.channelClose) this.#channels.closed(channel, "target");
       return;
     }
+    if (this.#isInnerSsh(channel, type, bytes, "target")) return this.#cut(channel);
     this.#note(channel, type, bytes, "target");
     if (channel.credit > 0) return this.#settleCredit(channel, type, bytes);
     const pass = (): void => this.#passage.toClient.pass(bytes);
@@ -81,6 +77,20 @@ export class ChannelTraffic {
     const data = bytes.subarray(DATA_AT);
     channel.echo?.shown(data);
     channel.sftp?.answered(data);
+  }
+
+  #isInnerSsh({ inner }: Channel, type: number, bytes: Buffer, from: Side): boolean {
+    return inner !== undefined && type === MESSAGE.channelData && inner.carries(bytes.subarray(DATA_AT), from);
+  }
+
+  /** Ends a forward in which a session would pass unseen. The target hears of it when the client has closed it, too. */
+  #cut(channel: Channel, asked?: Buffer): void {
+    if (asked !== undefined) this.#passage.withhold(asked);
+    channel.refused = true;
+    this.#passage.record({ type: "verdict", about: "command", kind: "block", ...INNER_SSH });
+    this.#passage.say("client", MESSAGE.channelEof, channel.client);
+    this.#passage.say("client", MESSAGE.channelClose, channel.client);
+    this.#channels.silence(channel);
   }
 
   /** The target gives a window of its own, of which the client has some already; or it will give none. */
@@ -247,35 +257,5 @@ export class ChannelTraffic {
     const told = notice(channel.client, channel.echo !== undefined, text);
     channel.debt += told.bytes;
     this.#passage.toClient.pass(told.message);
-  }
-}
-
-/** What is recorded of a request of a channel (invariant 7), of the same length: no pass, and no variable that calls itself a secret. */
-function withoutSecrets(name: string, request: Buffer): Buffer {
-  const recorded = overwritePasses(request);
-  if (name !== "env") return recorded;
-  const fields = new MessageFields(request, DATA_AT - 4);
-  fields.text();
-  fields.boolean();
-  if (!namesSecretVariable(fields.text())) return recorded;
-  const value = fields.at + 4;
-  return Buffer.concat([request.subarray(0, value), Buffer.alloc(request.length - value, "*")]);
-}
-
-/** What a request of a session's channel asks that is to be judged; undefined for one that the gateway does not know. */
-function askedBy(name: string, fields: MessageFields): Asked | undefined {
-  switch (name) {
-    case "shell":
-      return { kind: "shell" };
-    case "exec":
-      return { kind: "command", command: Buffer.from(fields.bytes()) };
-    case "subsystem":
-      return { kind: "subsystem", name: fields.text() };
-    case "auth-agent-req@openssh.com":
-      return { kind: "agent" };
-    case "x11-req":
-      return { kind: "x11" };
-    default:
-      return undefined;
   }
 }

@@ -1,5 +1,6 @@
 import type { Side } from "../recorder/permit.ts";
 import type { EchoWatch } from "./echo-watch.ts";
+import { InnerSsh } from "./inner-ssh.ts";
 import { Replies } from "./replies.ts";
 import type { SftpChannel } from "./sftp-channel.ts";
 
@@ -17,6 +18,8 @@ export interface Channel {
   target: number;
   /** Where a terminal was asked for: whether it shows what is typed. */
   echo: EchoWatch | undefined;
+  /** Where it is a forward: whether it carries SSH. */
+  readonly inner: InnerSsh | undefined;
   /** Where it carries the file transfer protocol. */
   sftp: SftpChannel | undefined;
   /** Answers to requests of the client's. */
@@ -36,6 +39,14 @@ export interface Channel {
   /** We have closed it towards the client: nothing more of the target's goes on either. */
   silenced: boolean;
 }
+
+/** Kinds of channels that carry other connections. */
+const FORWARDS: ReadonlySet<string> = new Set([
+  "direct-tcpip",
+  "direct-streamlocal@openssh.com",
+  "forwarded-tcpip",
+  "forwarded-streamlocal@openssh.com",
+]);
 
 /** Channels of one session at a time; OpenSSH's server allows ten sessions, ControlMaster and forwards hundreds. */
 const MAX_CHANNELS = 1_024;
@@ -57,6 +68,7 @@ export class Channels {
       client: -1,
       target: -1,
       echo: undefined,
+      inner: FORWARDS.has(kind) ? new InnerSsh() : undefined,
       sftp: undefined,
       replies: new Replies(),
       debt: 0,

@@ -94,6 +94,7 @@ class LogIn {
   }
 
   #failed(context: AuthContext, thrown: unknown): void {
+    if (thrown === TRIED_OTHERWISE) return; // what the client tries instead is answered
     const error = asSallyportError(thrown, "internal", "the gateway failed");
     const about = { client: this.#caller.client, code: error.code, reason: redactPasses(error.message) };
     this.#deps.logger.warn(about, "an SSH log-in was refused");
@@ -131,7 +132,7 @@ class LogIn {
     const device = await startDeviceSignIn(this.#deps, { address, connection: context.username, label: software });
     this.#extend(SIGN_IN_TIMEOUT_MS);
     const gaveUp = new AbortController();
-    context.once("abort", () => gaveUp.abort(new SallyportError("sign-in-failed", "the client tried something else")));
+    context.once("abort", () => gaveUp.abort(TRIED_OTHERWISE));
     context.prompt([], "Sallyport", device.instruction, () => {});
     const principal = await device.decided(AbortSignal.any([signal, gaveUp.signal]));
     this.#extend(LOG_IN_TIMEOUT_MS);
@@ -190,6 +191,9 @@ function isSigned(key: Buffer, blob: Buffer, signature: Buffer, hash: string | u
   if (parsed instanceof Error || (parsed.type === "ssh-rsa" && hash !== "sha256" && hash !== "sha512")) return false;
   return (parsed.verify(blob, signature, hash) as unknown) === true; // it may answer an Error
 }
+
+/** Why a sign-in by browser ended that nobody waits for any more. */
+const TRIED_OTHERWISE = new SallyportError("sign-in-failed", "the client tried something else");
 
 const NO_SETTINGS: ReadonlyMap<string, string> = new Map();
 

@@ -1,3 +1,4 @@
+import type { SessionEvent } from "../../core/recording/events.ts";
 import type { Side } from "../recorder/permit.ts";
 import type { SessionRecorder } from "../recorder/session-recorder.ts";
 import { Decider, type DeciderDeps } from "./decider.ts";
@@ -45,6 +46,11 @@ export class Passage {
     this.toClient = new Lane((bytes, kept) => recorder.output(bytes, kept), client, target, failed);
     this.toTarget = new Lane((bytes, kept) => recorder.input(bytes, kept), target, client, failed);
     this.#decider = new Decider(deps, (event) => recorder.event(event));
+  }
+
+  /** Adds an event to the recording. */
+  record(event: SessionEvent): void {
+    void Promise.resolve(this.#recorder.event(event)).catch(this.#failed);
   }
 
   /** Sends a side a message of ours. */

@@ -95,6 +95,24 @@ describe("a forward through the gateway", () => {
     expect(stderr).toMatch(/administratively prohibited: this forward leads to web: use ssh web@/);
   });
 
+  it("that turns out to carry SSH is closed, whichever side greets first, and the record says why", async () => {
+    const greets = net.createServer((socket) => {
+      socket.on("error", () => {});
+      socket.write("SSH-2.0-elsewhere\r\n");
+    });
+    await once(greets.listen(0, "127.0.0.1"), "listening");
+    for (const [server, input] of [
+      [greets, ""],
+      [echo, "SSH-2.0-within\r\n"],
+    ] as const) {
+      const { stdout } = await stage.run("ssh", ["-W", `127.0.0.1:${portOf(server)}`, "web"], { input });
+      expect(stdout.toString()).toBe("");
+      const { events } = await stage.gateway.lastClosed();
+      expect(events).toContainEqual(expect.objectContaining({ type: "verdict", policies: ["gateway:inner-ssh"] }));
+    }
+    greets.close();
+  });
+
   it("-R that the target refuses fails as it would directly", async () => {
     const taken = portOf(echo);
     const args = ["-o", "ExitOnForwardFailure=yes", "-N", "-R", `127.0.0.1:${taken}:127.0.0.1:1`, "web"];
