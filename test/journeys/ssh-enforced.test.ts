@@ -274,3 +274,27 @@ describe("a command that is held", () => {
     await back();
   });
 });
+
+describe("a connection that is held", () => {
+  it("shows its client a banner, waits, and lets it in when somebody has consented", async () => {
+    const policies = policiesOf(`@id("ask-first") @reason("the first time takes two") @approvers("dba")
+      forbid (principal, action == Action::"connect", resource) unless { context.approvals >= 1 };`);
+    const own = await sshStage({ policies: () => policies });
+    const other = approver(own.gateway.state.approvalStore);
+    try {
+      const waiting = own.run("ssh", ["web", "echo in"]);
+      expect(await other.asked()).toMatchObject({ kind: "connect", shown: `connect to web, as ${own.sshd.user}` });
+      await other.decide(true);
+      const { status, stdout, stderr } = await waiting;
+      expect([status, stdout.toString()]).toEqual([0, "in\n"]);
+      expect(stderr).toMatch(
+        /^sallyport: held for consent: the first time takes two\. Asked of 1 of dba\. They decide at https:/,
+      );
+      const refused = own.run("ssh", ["web", "echo in"]);
+      await other.decide(false, "not today");
+      expect((await refused).stderr).toMatch(/denied by Bob: not today/);
+    } finally {
+      await own.close();
+    }
+  });
+});
