@@ -29,6 +29,8 @@ const WORD_IN_EXPANSION = /^(?:\\[\s\S]|(?![<>]\(|\$[({[])[^\\"'`}])*$/;
 const HEREDOC_TEXT = /^(?:\\[\s\S]|\$\{\w+\}|(?!\$[({[])[^\\`])*$/;
 /** A newline within ends it. */
 const ONE_LINE = new Set(["command", "declaration_command", "unset_command", "command_name", "variable_assignment"]);
+/** Nothing stands between its parts, no line continuation either. */
+const TIGHT = new Set(["concatenation", "variable_assignment", "simple_expansion"]);
 /** Two words of it have a blank between them; only what redirects needs none. */
 const APART = new Set(["command", "declaration_command", "unset_command"]);
 /** A lone `-` before a redirection is in no node of the tree. */
@@ -52,6 +54,9 @@ function sound(source: string, node: ShellNode, expanded = false): boolean {
   if (expanded && node.type === "word") return WORD_IN_EXPANSION.test(source.slice(node.start, node.end));
   if (node.children.length === 0) return leafSound(source, node);
   if (node.type === "test_command" && source[node.start + 1] !== "[" && hasOutside(node)) return false;
+  if (isArithmetic(source, node) && hasQuotes(node)) return false;
+  // Within double quotes, bash takes `$""(…)` in an expansion for a substitution.
+  if (node.type === "expansion" && /\$["']/.test(source.slice(node.start, node.end))) return false;
   if (node.type === "command_substitution" && source[node.start] === "`" && hasBacktick(source, node)) return false;
   const within = node.type === "expansion" || (expanded && node.type === "concatenation");
   return gapsSound(source, node) && node.children.every((child) => sound(source, child, within));
@@ -69,7 +74,7 @@ function gapsSound(source: string, { type, start, end, children }: ShellNode): b
     // The body of a here-document stands behind the line that it is part of.
     if (child.start < at) return type === "heredoc_redirect" || type === "redirected_statement";
     const gap = source.slice(at, child.start);
-    if (type === "concatenation" && gap !== "") return false;
+    if (TIGHT.has(type) && gap !== "") return false;
     if (APART.has(type) && gap === "" && at > start && at < end && !isRedirect(child)) return false;
     if (ONE_LINE.has(type) && gap.replaceAll("\\\n", "").includes("\n")) return false;
     const overlooked = type === "redirected_statement" && BLANK.test(gap.replace(STANDARD_INPUT, "$1"));
@@ -129,6 +134,21 @@ function hasOutside(node: ShellNode): boolean {
   return node.children.some(
     (child) =>
       OUTSIDE_TEST.has(child.type) || (!EXPANSIONS.has(child.type) && child.type !== "string" && hasOutside(child)),
+  );
+}
+
+/** Where numbers are expected, single quotes quote nothing: what they hold is expanded. */
+function isArithmetic(source: string, { type, start }: ShellNode): boolean {
+  if (type === "compound_statement") return source.startsWith("((", start);
+  return type === "arithmetic_expansion" || type === "subscript" || type === "c_style_for_statement";
+}
+
+function hasQuotes({ children }: ShellNode): boolean {
+  return children.some(
+    (child) =>
+      child.type === "raw_string" ||
+      child.type === "ansi_c_string" ||
+      (!child.type.endsWith("_substitution") && child.field !== "body" && hasQuotes(child)),
   );
 }
 

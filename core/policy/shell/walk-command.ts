@@ -53,9 +53,7 @@ class Walk {
         if (this.#text(node).includes("@P")) this.#into.is("dynamic");
         break;
       case "test_command":
-      case "compound_statement":
-      case "arithmetic_expansion":
-        if (node.children[0]?.type !== "{" && evaluates(literal(this.#quoted(node)))) this.#into.is("dynamic");
+        if (evaluates(literal(this.#quoted(node)))) this.#into.is("dynamic");
         break;
       case "&":
         this.#into.is("background");
@@ -137,7 +135,6 @@ class Walk {
   #assignment({ children }: ShellNode): void {
     const [name, , value] = children;
     if (name === undefined) return;
-    if (evaluates(literal(this.#quoted(name)))) this.#into.is("dynamic");
     const word = value === undefined ? literal("") : wordOf(this.#source, value);
     // Of an array, any of its members may count.
     assigned(this.#text(name).replace(/\[.*/s, ""), word, this.#into);
