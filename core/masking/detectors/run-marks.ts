@@ -42,6 +42,18 @@ const PAGES = 2;
 /** For fewer bytes the call costs more than it saves. */
 const WORTH_MARKING = 512;
 
+/** The kernel's locals: its argument, where it reads, and what it works with. */
+const [SIZE, AT, BLOCK_NUMBER, BYTES, HERE, ACROSS, MARK, OTHER] = [0, 1, 2, 3, 4, 5, 6, 7];
+/** Of each sixteen bytes of a block, the low halves and the bits of the high halves. */
+const QUARTERS = [
+  { low: 8, high: 12 },
+  { low: 9, high: 13 },
+  { low: 10, high: 14 },
+  { low: 11, high: 15 },
+];
+/** Of each run, the bits of the block before. */
+const PREVIOUS = new Map([...NUMBERS, ...TOKENS].map((long, n) => [long, 16 + n]));
+
 const { run, memory } = kernel();
 
 /**
@@ -70,66 +82,11 @@ export function runMarks(bytes: Buffer, from: number, to: number): Marks | undef
 
 /** Marks as many blocks as its argument says there are bytes: sixteen lanes for sixteen bytes, 64 bits for a block. */
 function kernel() {
-  const [SIZE, AT, BLOCK_NUMBER, BYTES, HERE, ACROSS, MARK, OTHER] = [0, 1, 2, 3, 4, 5, 6, 7];
-  const quarters = [
-    { low: 8, high: 12 },
-    { low: 9, high: 13 },
-    { low: 10, high: 14 },
-    { low: 11, high: 15 },
-  ];
-  /** Of each run, the bits of the block before. */
-  const previous = new Map([...NUMBERS, ...TOKENS].map((long, n) => [long, 16 + n]));
-  const locals = [I32, I32, V128, I64, I64, I32, I32, ...Array(8).fill(V128), ...Array(previous.size).fill(I64)];
-
-  // A byte is of a kind if the row of its low half has the bit of its high half: two look-ups, for any kind of ASCII.
-  const highBits = Array.from({ length: 16 }, (_, high) => (high < 8 ? 1 << high : 0xff));
-  const rowsOf = (kind: LongRun["isOf"]): number[] =>
-    Array.from({ length: 16 }, (_, low) =>
-      highBits.reduce((row, bit, high) => (high < 8 && kind((high << 4) | low) ? row | bit : row), 0),
-    );
-  const halves = quarters.flatMap(({ low, high }, n) => [
+  const locals = [I32, I32, V128, I64, I64, I32, I32, ...Array(8).fill(V128), ...Array(PREVIOUS.size).fill(I64)];
+  const halves = QUARTERS.flatMap(({ low, high }, n) => [
     ...set(low, v128.and(tee(BYTES, v128.load(get(AT), 16 * n)), v128.const(Array(16).fill(0x0f)))),
-    ...set(high, v128.swizzle(v128.const(highBits), v128.shiftRight(get(BYTES), i32.const(4)))),
+    ...set(high, v128.swizzle(v128.const(highBits()), v128.shiftRight(get(BYTES), i32.const(4)))),
   ]);
-  /** A bit for each byte of the block: whether it is of the kind. */
-  const bitsOf = (kind: LongRun["isOf"]): Code =>
-    quarters
-      .map(({ low, high }, n) => {
-        const row = v128.swizzle(v128.const(rowsOf(kind)), get(low));
-        const bits = v128.bitmask(v128.equal(v128.and(row, get(high)), get(high)));
-        return i64.shiftLeft(i64.extend(bits), i64.const(16 * n));
-      })
-      .reduce(i64.or);
-  /** Leaves the bits from which on so many are set: what is known of how many are doubles at each step. */
-  const runsOf = (length: number, bits: number): Code => {
-    const code: number[] = [];
-    for (let known = 1; known < length;) {
-      const step = Math.min(known, length - known);
-      code.push(...set(bits, i64.and(get(bits), i64.shiftRight(get(bits), i64.const(step)))));
-      known += step;
-    }
-    return code;
-  };
-  const findRun = (long: LongRun): Code => {
-    const { length, isOf: kind } = long;
-    const before = previous.get(long) ?? 0;
-    return [
-      ...set(HERE, bitsOf(kind)),
-      ...set(ACROSS, i64.shiftRight(get(before), i64.const(BEFORE))),
-      ...set(ACROSS, i64.or(get(ACROSS), i64.shiftLeft(tee(before, get(HERE)), i64.const(BLOCK - BEFORE)))),
-      ...runsOf(length, HERE),
-      ...runsOf(length, ACROSS),
-      ...set(
-        OTHER,
-        select(
-          i32.add(i32.wrap(i64.trailingZeros(get(HERE))), i32.const(BEFORE)),
-          i32.wrap(i64.trailingZeros(get(ACROSS))),
-          i64.isZero(get(ACROSS)),
-        ),
-      ),
-      ...set(MARK, select(get(OTHER), get(MARK), i32.lessThan(get(OTHER), get(MARK)))),
-    ];
-  };
   const markAt = (address: number, kind: readonly LongRun[]): Code => [
     ...set(MARK, i32.const(NO_RUN)),
     ...kind.flatMap(findRun),
@@ -146,4 +103,56 @@ function kernel() {
       set(BLOCK_NUMBER, i32.add(get(BLOCK_NUMBER), i32.const(1))),
     ),
   );
+}
+
+/** Lowers the mark to where the first run begins, in the block or across its beginning. */
+function findRun(long: LongRun): Code {
+  const before = PREVIOUS.get(long) ?? 0;
+  return [
+    ...set(HERE, bitsOf(long)),
+    ...set(ACROSS, i64.shiftRight(get(before), i64.const(BEFORE))),
+    ...set(ACROSS, i64.or(get(ACROSS), i64.shiftLeft(tee(before, get(HERE)), i64.const(BLOCK - BEFORE)))),
+    ...runsOf(long, HERE),
+    ...runsOf(long, ACROSS),
+    ...set(
+      OTHER,
+      select(
+        i32.add(i32.wrap(i64.trailingZeros(get(HERE))), i32.const(BEFORE)),
+        i32.wrap(i64.trailingZeros(get(ACROSS))),
+        i64.isZero(get(ACROSS)),
+      ),
+    ),
+    ...set(MARK, select(get(OTHER), get(MARK), i32.lessThan(get(OTHER), get(MARK)))),
+  ];
+}
+
+/** A byte's high half as a bit; of what is not ASCII a row never has all of them. */
+function highBits(): number[] {
+  return Array.from({ length: 16 }, (_, high) => (high < 8 ? 1 << high : 0xff));
+}
+
+/**
+ * A bit for each byte of the block: whether it is of the kind. It is if the row of its low half has the bit of its high half:
+ * two look-ups, for any kind of ASCII.
+ */
+function bitsOf({ isOf: kind }: LongRun): Code {
+  const rows = Array.from({ length: 16 }, (_, low) =>
+    highBits().reduce((row, bit, high) => (high < 8 && kind((high << 4) | low) ? row | bit : row), 0),
+  );
+  return QUARTERS.map(({ low, high }, n) => {
+    const row = v128.swizzle(v128.const(rows), get(low));
+    const bits = v128.bitmask(v128.equal(v128.and(row, get(high)), get(high)));
+    return i64.shiftLeft(i64.extend(bits), i64.const(16 * n));
+  }).reduce(i64.or);
+}
+
+/** Leaves the bits from which on so many are set: what is known of how many are doubles at each step. */
+function runsOf({ length }: LongRun, bits: number): Code {
+  const code: number[] = [];
+  for (let known = 1; known < length;) {
+    const step = Math.min(known, length - known);
+    code.push(...set(bits, i64.and(get(bits), i64.shiftRight(get(bits), i64.const(step)))));
+    known += step;
+  }
+  return code;
 }
