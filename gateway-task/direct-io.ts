@@ -1,5 +1,6 @@
 import type net from "node:net";
 import type { Channel, ChannelEvents } from "./channel.ts";
+import { READ_BYTES, giveBack, takeReadBuffer } from "./io-buffers.ts";
 import type { Permit, Side } from "./recorder/permit.ts";
 
 /**
@@ -32,8 +33,7 @@ interface StreamHandle {
 const UV_EOF = -4095;
 /** What a channel reads into while little comes: a thousand idle sessions then hold few megabytes. */
 const SMALL_READ_BYTES = 1 << 10;
-/** What it reads into from when a small buffer was filled until as many small reads have followed as `PATIENCE` says. */
-const READ_BYTES = 64 << 10;
+/** It reads into a large one from when a small one was filled until so many small reads have followed. */
 const PATIENCE = 16;
 /** Full reads after which a channel lets the others have their turn. */
 const TURN_READS = 4;
@@ -41,12 +41,8 @@ const TURN_READS = 4;
 const TURN_MS = 0.25;
 /** Bytes that wait for a peer before whoever produces them has to wait: a few reads' worth. */
 const HIGH_WATER_MARK = 256 << 10;
-/** Read buffers kept for the next that need one, of all channels together. */
-const MAX_SPARE_BUFFERS = 64;
 
 const binding = findBinding();
-const spare: Buffer[] = [];
-const pooled = new WeakSet<ArrayBufferLike>();
 
 function findBinding(): StreamBinding | undefined {
   if (process.env["SALLYPORT_IO"] === "streams") return undefined;
@@ -71,20 +67,6 @@ function handleOf(socket: net.Socket): StreamHandle | undefined {
 
 export function canTakeOver(socket: net.Socket): boolean {
   return binding !== undefined && !socket.destroyed && socket.writableLength === 0 && handleOf(socket) !== undefined;
-}
-
-function takeBuffer(large: boolean): Buffer {
-  if (!large) return Buffer.allocUnsafeSlow(SMALL_READ_BYTES);
-  const buffer = spare.pop() ?? Buffer.allocUnsafeSlow(READ_BYTES);
-  pooled.add(buffer.buffer);
-  return buffer;
-}
-
-/** A buffer whose bytes have been written can be read into again. */
-function giveBack(written: Buffer | undefined): void {
-  if (written === undefined || !pooled.has(written.buffer)) return;
-  pooled.delete(written.buffer);
-  if (spare.length < MAX_SPARE_BUFFERS) spare.push(Buffer.from(written.buffer));
 }
 
 /** A channel on the socket's handle. The socket object stays the owner: it closes the handle, and says when it is closed. */
@@ -166,7 +148,7 @@ class DirectChannel<To extends Side> implements Channel<To> {
     const { buffer } = request;
     request.buffer = undefined;
     this.#pending -= buffer?.length ?? 0;
-    giveBack(buffer);
+    if (buffer !== undefined) giveBack(buffer);
     if (status < 0) this.#socket.destroy();
     else this.#writeQueued();
     if (this.#pending < HIGH_WATER_MARK || status < 0) for (const done of this.#drained.splice(0)) done();
@@ -208,7 +190,7 @@ class DirectChannel<To extends Side> implements Channel<To> {
   }
 
   #read(): void {
-    const buffer = (this.#buffer = takeBuffer(false));
+    const buffer = (this.#buffer = Buffer.allocUnsafeSlow(SMALL_READ_BYTES));
     this.#handle.onread = () => this.#onread();
     this.#handle.useUserBuffer(buffer);
     this.#handle.readStart();
@@ -233,7 +215,7 @@ class DirectChannel<To extends Side> implements Channel<To> {
     const large = this.#wantsLarge(length, buffer.length);
     if (result === true && large === buffer.length > SMALL_READ_BYTES) return undefined;
     if (result === true) giveBack(buffer);
-    this.#buffer = takeBuffer(large);
+    this.#buffer = large ? takeReadBuffer() : Buffer.allocUnsafeSlow(SMALL_READ_BYTES);
     return this.#buffer;
   }
 

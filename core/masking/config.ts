@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { z } from "zod";
 import { SallyportError } from "../errors.ts";
 import { columnPattern, type ColumnPattern } from "./column-pattern.ts";
-import { detectText, detectTyped, hidesContents } from "./detect.ts";
+import { detectText, detectTyped, hidesContents, showsContents } from "./detect.ts";
 import { detectorSet } from "./detector-set.ts";
 import { keyedDigest, type KeyedDigest } from "./keyed-digest.ts";
 import type { ColumnName, Masking, MaskingConfig } from "./masking.ts";
@@ -68,8 +68,9 @@ function maskingOf(file: MaskingFile, applies: Applies, version: string, digest:
     maskValue: (rule, value, type, format) => maskTyped(rule.style, value, type, format, digest),
     detectInValue: (value, type, format, count) => detectTyped(look, value, type, format, count),
     detectInText: (text, count) => detectText(look, text, count),
-    mayContain: (chunk, from, to) => set.mayContain(chunk, from, to),
+    search: (chunk, from, to) => set.search(chunk, from, to),
     alwaysLook: (type, format) => hidesContents(set, type, format),
+    isSearched: showsContents,
   };
   return masking;
 }

@@ -76,7 +76,7 @@ function detectStructure(
   return masked === value || isPrintable(value) ? masked : undefined;
 }
 
-/** Whether a value's bytes may hold what `mayContain` does not see: integers, hex, escapes, and what may be made of them. */
+/** Whether a value's bytes may hold what a search does not see: integers, hex, escapes, and what may be made of them. */
 export function hidesContents(set: DetectorSet, type: number, format: 0 | 1): boolean {
   if (set.rules.length === 0) return false;
   const kind = typeKind(type);
@@ -100,6 +100,34 @@ export function hidesContents(set: DetectorSet, type: number, format: 0 | 1): bo
     case "int4":
     case "plain":
     case "other":
+      return false;
+  }
+}
+
+/**
+ * Whether nothing is ever found in values of a type and format that their bytes do not show to a search. Of others none is
+ * passed over in a stretch where anything has to be looked at.
+ */
+export function showsContents(type: number, format: 0 | 1): boolean {
+  switch (typeKind(type)) {
+    case "text":
+    case "char":
+    case "xml":
+    case "plain":
+    case "uuid":
+    case "int4":
+      return true;
+    case "bytea":
+      return format === 1;
+    case "int8":
+    case "numeric":
+    case "record":
+    case "user-defined":
+    case "other":
+      return format === 0;
+    case "json":
+    case "jsonb":
+    case "array":
       return false;
   }
 }

@@ -1,11 +1,20 @@
-import { customDetector } from "./detectors/custom.ts";
-import { findEmails, mayHoldEmail } from "./detectors/email.ts";
+import { customDetector, nextLiteral } from "./detectors/custom.ts";
+import { findEmails, mayHoldEmail, nextEmail } from "./detectors/email.ts";
 import { findCards, findIbans, findPhones, findSsns } from "./detectors/find-numbers.ts";
 import { mergedHits, type Found, type Hit } from "./detectors/hits.ts";
-import { mayHoldNumber } from "./detectors/numbers.ts";
-import { findAwsKeys, findBearerTokens, findJwts, findPrivateKeys, mayHoldToken } from "./detectors/tokens.ts";
+import { mayHoldNumber, numberRuns } from "./detectors/numbers.ts";
+import {
+  findAwsKeys,
+  findBearerTokens,
+  findJwts,
+  findPrivateKeys,
+  mayHoldToken,
+  nextPrivateKey,
+  tokenRuns,
+} from "./detectors/tokens.ts";
 import type { MaskRule } from "./masking.ts";
 import type { BuiltInDetector, DetectorRule } from "./schema.ts";
+import { ValueSearch, type RunSought, type Seek } from "./detectors/value-search.ts";
 
 type Find = (bytes: Buffer, from: number, to: number, found: Found) => void;
 
@@ -24,6 +33,8 @@ const FINDERS: Readonly<Record<BuiltInDetector, Find>> = {
 /** Detectors that look for the same bytes: none of them finds anything where `mayHold` says no. */
 interface Family {
   readonly mayHold: (bytes: Buffer, from: number, to: number) => boolean;
+  /** Each value of which `mayHold` is true is found by one of these. */
+  readonly seeks: readonly Seek[];
   readonly members: readonly { readonly rule: number; readonly find: Find }[];
 }
 
@@ -34,6 +45,8 @@ export interface DetectorSet {
   readonly cards: boolean;
   /** Monotone: true of a stretch of bytes if it is true of any part of it. */
   mayContain(bytes: Buffer, from: number, to: number): boolean;
+  /** Asks of each value in a stretch what `mayContain` says of it; yes more often, where one `mayContain` needs others to be sure. */
+  search(bytes: Buffer, from: number, to: number): ValueSearch;
   /** What is found in the whole of some bytes, in order and without overlaps. Nothing is where `mayContain` says no. */
   find(bytes: Buffer): readonly Hit[];
 }
@@ -42,6 +55,7 @@ const NOTHING: readonly Hit[] = [];
 
 export function detectorSet(rules: readonly DetectorRule[]): DetectorSet {
   const families = familiesOf(rules);
+  const seeks = families.flatMap((family) => family.seeks);
   return {
     rules,
     cards: rules.some((rule) => rule.detect === "card"),
@@ -49,6 +63,7 @@ export function detectorSet(rules: readonly DetectorRule[]): DetectorSet {
       for (const family of families) if (family.mayHold(bytes, from, to)) return true;
       return false;
     },
+    search: (bytes, from, to) => new ValueSearch(bytes, from, to, seeks),
     find: (bytes) => {
       let hits: Hit[] | undefined;
       for (const family of families) {
@@ -77,20 +92,37 @@ function familiesOf(rules: readonly DetectorRule[]): Family[] {
   };
   const customs = rules.flatMap((row, rule): Family[] => {
     if (row.detect !== "custom") return [];
-    const { mayHold, find } = customDetector(row.pattern, row.contains);
-    return [{ mayHold, members: [{ rule, find }] }];
+    const { literal, find } = customDetector(row.pattern, row.contains);
+    const mayHold = (bytes: Buffer, from: number, to: number) => nextLiteral(literal, bytes, from, to) < to;
+    return [{ mayHold, seeks: [literalSeek(literal)], members: [{ rule, find }] }];
   });
   const families: Family[] = [
-    { mayHold: mayHoldEmail, members: members("email") },
+    {
+      mayHold: mayHoldEmail,
+      seeks: [({ bytes, to }, at) => nextEmail(bytes, at, to)],
+      members: members("email"),
+    },
     {
       mayHold: (bytes, from, to) => mayHoldNumber(bytes, from, to, numbers),
+      seeks: [runSeek(numberRuns(numbers))],
       members: members("card", "us-ssn", "phone", "iban"),
     },
     {
       mayHold: (bytes, from, to) => mayHoldToken(bytes, from, to, tokens),
+      seeks: [runSeek(tokenRuns(tokens)), ...(tokens.privateKey ? [nextPrivateKey] : [])],
       members: members("jwt", "aws-key", "private-key", "bearer-token"),
     },
     ...customs,
   ];
   return families.filter((family) => family.members.length > 0);
 }
+
+const runSeek =
+  (sought: RunSought): Seek =>
+  (search, at) =>
+    search.firstRun(at, sought);
+
+const literalSeek =
+  (literal: Buffer): Seek =>
+  ({ bytes, to }, at) =>
+    nextLiteral(literal, bytes, at, to);

@@ -26,6 +26,15 @@ export interface MaskingConfig {
   forConnection(connection: string, environment: string): Masking;
 }
 
+export interface Search {
+  /**
+   * Whether a detector may find something in the value at [start, end), whatever the bytes around it. Nothing is found in a
+   * value of which it says no.
+   * @param start not before that of the last value that was asked about
+   */
+  mayHold(start: number, end: number): boolean;
+}
+
 /** The rules of one connection. Pure. What cannot be decoded is replaced whole, never passed (invariant 2). */
 export interface Masking {
   /** SHA-256 of the configuration, in hex. */
@@ -54,11 +63,13 @@ export interface Masking {
   /** Free text, such as an error's, a notice's or a statement's, after the detectors: the identical Buffer where nothing was found. */
   detectInText(text: Buffer, count: CountMask): Buffer;
   /**
-   * Whether a detector may find something in a value that lies between two offsets of a chunk, whatever the bytes around it.
-   * Where it says no, no value in there needs to be looked at, but for those that `alwaysLook` names. A value that
-   * goes on in the next chunk is the caller's to put together first.
+   * Tells of the values in a stretch of a chunk, asked in their order, which have to be looked at because a detector may find
+   * something in them; beside those that `alwaysLook` names. A value that goes on in the next chunk is the caller's to put
+   * together first.
    */
-  mayContain(chunk: Buffer, from: number, to: number): boolean;
-  /** Whether values of this type and format must be looked at whatever `mayContain` says: their bytes do not show what they hold. */
+  search(chunk: Buffer, from: number, to: number): Search;
+  /** Whether values of this type and format must be looked at whatever a search says: their bytes do not show what they hold. */
   alwaysLook(type: number, format: 0 | 1): boolean;
+  /** Whether a search tells all of values of this type and format; of others it only tells of whole chunks. */
+  isSearched(type: number, format: 0 | 1): boolean;
 }

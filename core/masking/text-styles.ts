@@ -17,7 +17,7 @@ const CARD_MAX = 19;
 /** `format-preserving` writes cards of the industry that is reserved for national use, so that none is anybody's (ISO/IEC 7812-1 §4.2). */
 const CARD_FIRST_DIGIT = 9;
 /** RFC 2606 §2: no such domain will ever receive mail. */
-const MAIL_DOMAIN = "@masked.invalid";
+const MAIL_DOMAIN = Buffer.from("@masked.invalid");
 /** 64 bits: of a million addresses two share one once in 10⁷ databases. */
 const MAIL_DIGITS = 16;
 /** A longer one is no name, number or address: it is masked whole. */
@@ -85,10 +85,15 @@ function formatPreserving(text: Buffer, digest: KeyedDigest): Buffer {
 }
 
 function fakeAddress(lower: Uint8Array, digest: KeyedDigest): Buffer {
-  return Buffer.from(digest(lower).slice(0, MAIL_DIGITS) + MAIL_DOMAIN, "latin1");
+  const address = Buffer.allocUnsafe(MAIL_DIGITS + MAIL_DOMAIN.length);
+  address.write(digest(lower), 0, MAIL_DIGITS, "latin1");
+  for (let i = 0; i < MAIL_DOMAIN.length; i++) address[MAIL_DIGITS + i] = MAIL_DOMAIN[i] as number;
+  return address;
 }
 
 const lowered = Buffer.alloc(FORMAT_MAX);
+/** Made once: a view of a buffer costs as much as an address has bytes. */
+const loweredTo = Array.from({ length: FORMAT_MAX + 1 }, (_, length) => lowered.subarray(0, length));
 
 /** An address of visible ASCII in small letters, as nearly all are, valid until the next call; undefined for anything else. */
 function asciiAddress(text: Buffer): Uint8Array | undefined {
@@ -99,7 +104,7 @@ function asciiAddress(text: Buffer): Uint8Array | undefined {
     if (byte === 0x40) at = i;
     lowered[i] = byte >= 0x41 && byte <= 0x5a ? byte | 0x20 : byte;
   }
-  return at > 0 && at < text.length - 1 ? lowered.subarray(0, text.length) : undefined;
+  return at > 0 && at < text.length - 1 ? loweredTo[text.length] : undefined;
 }
 
 /** The digits of a text that is a card's number, spaced, dashed or plain; else undefined. */

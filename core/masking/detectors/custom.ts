@@ -2,7 +2,7 @@ import { RE2JS } from "re2js";
 import type { Found } from "./hits.ts";
 
 export interface CustomDetector {
-  readonly mayHold: (bytes: Buffer, from: number, to: number) => boolean;
+  readonly literal: Buffer;
   readonly find: (bytes: Buffer, from: number, to: number, found: Found) => void;
 }
 
@@ -15,17 +15,19 @@ const MAX_TRIED = 1 << 20;
 export function customDetector(pattern: string, contains: string): CustomDetector {
   const compiled = RE2JS.compile(pattern);
   const literal = Buffer.from(contains);
-  const mayHold = (bytes: Buffer, from: number, to: number): boolean => {
-    const at = bytes.indexOf(literal, from);
-    return at >= 0 && at + literal.length <= to;
-  };
   return {
-    mayHold,
+    literal,
     find: (bytes, from, to, found) => {
-      if (!mayHold(bytes, from, to)) return;
+      if (nextLiteral(literal, bytes, from, to) === to) return;
       if (to - from > MAX_TRIED) return found(from, to);
       const matcher = compiled.matcher(bytes.subarray(from, to));
       while (matcher.find()) if (matcher.end() > matcher.start()) found(from + matcher.start(), from + matcher.end());
     },
   };
+}
+
+/** Where a text stands first; `to` if it does not. */
+export function nextLiteral(literal: Buffer, bytes: Buffer, from: number, to: number): number {
+  const at = bytes.indexOf(literal, from);
+  return at >= 0 && at + literal.length <= to ? at : to;
 }

@@ -23,6 +23,11 @@ function nextAt(bytes: Buffer, at: number, to: number): number {
 
 /** Whether an @ is one of an address, whatever the bytes around the value. */
 export function mayHoldEmail(bytes: Buffer, from: number, to: number): boolean {
+  return nextEmail(bytes, from, to) < to;
+}
+
+/** Where the first @ stands that may be one of an address; `to` if there is none. */
+export function nextEmail(bytes: Buffer, from: number, to: number): number {
   for (let at = nextAt(bytes, from, to); at >= 0; at = nextAt(bytes, at + 1, to)) {
     if (!isAt(bytes, at - 1, from, to, LOCAL) && bytes[at - 1] !== QUOTE) continue;
     for (let i = at + 1; isAt(bytes, i, from, to, DOMAIN); i++)
@@ -32,9 +37,9 @@ export function mayHoldEmail(bytes: Buffer, from: number, to: number): boolean {
         isAt(bytes, i + 1, from, to, DOMAIN) &&
         isAt(bytes, i + 2, from, to, DOMAIN)
       )
-        return true;
+        return at;
   }
-  return false;
+  return to;
 }
 
 /** Addresses with a domain of at least two labels, the last not all digits: no `root@10.0.0.1`, no `me@localhost`. */

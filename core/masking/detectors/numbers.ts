@@ -1,4 +1,5 @@
 import { ALPHANUMERIC, CLASSES, DIGIT, NUMERIC, UPPER, isAt, runEnd, runStart } from "./byte-classes.ts";
+import type { RunSought } from "./value-search.ts";
 
 /** Which kinds of number are looked for. */
 export interface NumberKinds {
@@ -55,6 +56,16 @@ export function mayHoldNumber(bytes: Buffer, from: number, to: number, kinds: Nu
     at = behind = end;
   }
   return false;
+}
+
+/** Runs that may hold a number of one of the kinds. */
+export function numberRuns(kinds: NumberKinds): RunSought {
+  return {
+    classes: NUMERIC,
+    length: MIN_RUN,
+    kind: "number",
+    holds: (bytes, start, end, from) => runMayHold(bytes, start, end, from, kinds),
+  };
 }
 
 function runMayHold(bytes: Buffer, start: number, end: number, from: number, kinds: NumberKinds): boolean {

@@ -1,4 +1,6 @@
 import { ALPHANUMERIC, BASE64, CLASSES, DIGIT, TOKEN, UPPER, isAt, runEnd, runStart } from "./byte-classes.ts";
+import { nextLiteral } from "./custom.ts";
+import type { RunSought, ValueSearch } from "./value-search.ts";
 import type { Found } from "./hits.ts";
 
 /** Which kinds of token are looked for. */
@@ -16,6 +18,8 @@ const MIN_JWT = 36;
 const AWS_SECRET_BYTES = 40;
 /** A line of a PEM's body has 64 characters (RFC 7468 §2). */
 const MIN_PEM_LINE = 40;
+/** Between `Bearer` and its token. */
+const MAX_GAP = 4;
 const PEM_MARK = Buffer.from("PRIVATE KEY-----");
 const PEM_BEGIN = Buffer.from("-----BEGIN ");
 const PEM_END = Buffer.from("-----END ");
@@ -54,6 +58,32 @@ export function mayHoldToken(bytes: Buffer, from: number, to: number, kinds: Tok
   }
   return false;
 }
+
+/** Runs that may hold a token of one of the kinds; for private keys see `nextPrivateKey`. */
+export function tokenRuns(kinds: TokenKinds): RunSought {
+  return {
+    classes: TOKEN,
+    length: MIN_RUN,
+    kind: "token",
+    holds: (bytes, start, end, from) =>
+      (kinds.bearerToken && bearerBefore(bytes, start, from) >= 0) ||
+      ((kinds.jwt || kinds.awsKey) && looksLikeKey(bytes, start, end, kinds)),
+  };
+}
+
+/** The next mark of a private key, where any run of [at, `to`) is as long as a line of one. */
+export function nextPrivateKey(search: ValueSearch, at: number): number {
+  const { bytes, to } = search;
+  const mark = nextLiteral(PEM_MARK, bytes, at, to);
+  return mark < to && search.firstRun(at, PEM_LINES) < to ? mark : to;
+}
+
+const PEM_LINES: RunSought = {
+  classes: TOKEN,
+  length: MIN_RUN,
+  kind: "token",
+  holds: (_bytes, start, end) => end - start >= MIN_PEM_LINE,
+};
 
 /** One pass over a run for all that its bytes show. */
 function looksLikeKey(bytes: Buffer, start: number, end: number, kinds: TokenKinds): boolean {
@@ -114,7 +144,7 @@ function indexWithin(bytes: Buffer, what: Buffer, from: number, to: number): num
 /** Where the word `Bearer`, in any case, starts that stands before `start` behind white space or a colon; -1 if it does not. */
 function bearerBefore(bytes: Buffer, start: number, from: number): number {
   let at = start;
-  while (at > from && start - at < 4 && isGap(bytes[at - 1] ?? 0)) at--;
+  while (at > from && start - at < MAX_GAP && isGap(bytes[at - 1] ?? 0)) at--;
   if (at === start || at - 6 < from) return -1;
   // Before nearly every run there is another word: the text is made only where two letters fit.
   if (((bytes[at - 1] ?? 0) | 0x20) !== SMALL_R || ((bytes[at - 6] ?? 0) | 0x20) !== SMALL_B) return -1;

@@ -9,7 +9,7 @@ export interface CopyField {
   readonly quoted: boolean;
 }
 
-const BACKSLASH = 0x5c;
+export const BACKSLASH = 0x5c;
 const NEWLINE = 0x0a;
 const RETURN = 0x0d;
 const ESCAPED: ReadonlyMap<number, number> = new Map(

@@ -1,8 +1,17 @@
 import { SallyportError } from "../../../core/errors.ts";
+import type { Search } from "../../../core/masking/masking.ts";
 import { MESSAGE_HEADER_BYTES } from "../messages.ts";
 import type { ColumnPlan, RowPlan } from "./row-plan.ts";
 import { UNRESOLVED } from "./catalog-snapshot.ts";
-import { fieldValue, rowEnd, rowFields, withoutLineEnd, writtenField } from "./copy-fields.ts";
+import {
+  BACKSLASH,
+  fieldValue,
+  rowEnd,
+  rowFields,
+  withoutLineEnd,
+  writtenField,
+  type CopyField,
+} from "./copy-fields.ts";
 import type { CopyLayout } from "./copy-layout.ts";
 import type { MaskView } from "./view.ts";
 
@@ -96,7 +105,7 @@ export function rewriteCopy(
   plan: RowPlan,
   view: MaskView,
 ): Buffer | undefined {
-  const rewriter = new CopyRewriter(bytes, plan, view);
+  const rewriter = new CopyRewriter(bytes, from, plan, view);
   for (let at = from; at < bytes.length;) at = layout.kind === "binary" ? rewriter.tuple(at) : rewriter.row(at, layout);
   return rewriter.end();
 }
@@ -105,15 +114,20 @@ class CopyRewriter {
   readonly #bytes: Buffer;
   readonly #plan: RowPlan;
   readonly #view: MaskView;
+  /** Undefined where there are no detectors. */
+  readonly #search: Search | undefined;
+  /** Where the next backslash is. */
+  #escape = -1;
   /** What the message is made of, behind its header. */
   readonly #pieces: Buffer[] = [];
   #length = MESSAGE_HEADER_BYTES;
   #copied = 0;
 
-  constructor(bytes: Buffer, plan: RowPlan, view: MaskView) {
+  constructor(bytes: Buffer, from: number, plan: RowPlan, view: MaskView) {
     this.#bytes = bytes;
     this.#plan = plan;
     this.#view = view;
+    this.#search = view.masking.hasDetectors ? view.masking.search(bytes, from, bytes.length) : undefined;
   }
 
   row(at: number, layout: TextLayout): number {
@@ -121,10 +135,9 @@ class CopyRewriter {
     const found = rowEnd(bytes, at, layout);
     const end = found < 0 ? bytes.length : found;
     const fields = rowFields(bytes, at, withoutLineEnd(bytes, at, end), layout);
-    const { hasDetectors } = this.#view.masking;
     for (const [n, field] of fields.entries()) {
       const column = this.#column(n, fields.length);
-      if (column.rule === undefined && !hasDetectors) continue;
+      if (this.#isAsWritten(field, layout) && this.#isHarmless(column, field.start, field.end)) continue;
       const value = fieldValue(bytes, field, layout);
       if (value === undefined) continue;
       const masked = this.#masked(value, column);
@@ -143,9 +156,10 @@ class CopyRewriter {
       const size = bytes.readInt32BE(field);
       const start = field + 4;
       field = start + Math.max(size, 0);
-      if (size < 0) continue;
+      const column = this.#column(n, count);
+      if (size < 0 || this.#isHarmless(column, start, field)) continue;
       const value = bytes.subarray(start, field);
-      const masked = this.#masked(value, this.#column(n, count));
+      const masked = this.#masked(value, column);
       if (masked === value) continue;
       const length = Buffer.alloc(4);
       length.writeInt32BE(masked?.length ?? -1);
@@ -173,6 +187,23 @@ class CopyRewriter {
     const { columns, rest, masks } = this.#plan;
     if (columns.length === width) return columns[index] ?? rest;
     return masks && rest.rule === undefined ? { ...rest, rule: UNRESOLVED } : rest;
+  }
+
+  /** Whether a field that is not NULL is written as just the bytes of its value. */
+  #isAsWritten({ start, end, quoted }: CopyField, layout: TextLayout): boolean {
+    if (layout.kind === "csv") return !quoted;
+    if (this.#escape < start) {
+      const next = this.#bytes.indexOf(BACKSLASH, start);
+      this.#escape = next < 0 ? Infinity : next;
+    }
+    return this.#escape >= end;
+  }
+
+  /** Whether the value at [start, end) stays as it is, which is seen without a look at it. */
+  #isHarmless({ rule, type, format }: ColumnPlan, start: number, end: number): boolean {
+    if (rule !== undefined && this.#view.applies(rule)) return false;
+    if (this.#search === undefined) return true;
+    return this.#view.masking.isSearched(type, format) && !this.#search.mayHold(start, end);
   }
 
   #masked(value: Buffer, { rule, type, format }: ColumnPlan): Buffer | undefined {

@@ -1,4 +1,5 @@
 import { SallyportError } from "../../../core/errors.ts";
+import { takeBuffer } from "../../io-buffers.ts";
 import { MESSAGE_HEADER_BYTES } from "../messages.ts";
 
 /** A message that has to be looked at is held until it is whole. Values are rarely larger, and cannot be masked in part. */
@@ -22,7 +23,7 @@ export class HeldBytes {
     this.#wanted = wanted;
   }
 
-  /** The chunk, with what was held before it; undefined if that is still not enough. */
+  /** The chunk, with what was held before it, in a buffer that can be given back; undefined if that is still not enough. */
   joined(chunk: Buffer): Buffer | undefined {
     if (this.#length === 0) return chunk;
     const needed = Math.max(this.#wanted, MESSAGE_HEADER_BYTES);
@@ -32,7 +33,9 @@ export class HeldBytes {
       return undefined;
     }
     this.#pieces.push(chunk);
-    const bytes = Buffer.concat(this.#pieces, this.#length);
+    const bytes = takeBuffer(this.#length).subarray(0, this.#length);
+    let at = 0;
+    for (const piece of this.#pieces) at += piece.copy(bytes, at);
     this.#pieces = [];
     this.#length = this.#wanted = 0;
     return bytes;

@@ -1,5 +1,6 @@
 import type { Channel, ChannelEvents } from "../../channel.ts";
-import type { Shown } from "./shown.ts";
+import { giveBack } from "../../io-buffers.ts";
+import { sharesMemory, type Shown } from "./shown.ts";
 import type { StreamMasker } from "./stream-masker.ts";
 
 /** How long masked values are counted before they are told. */
@@ -36,12 +37,22 @@ export function maskedTarget(
             if (values !== undefined) tell(values);
           }
           if (shown instanceof Promise) return consumeLater(shown, consumer);
-          return shown.forward.length === 0 || consumer(shown.forward, shown.recorded);
+          return consume(shown, bytes, consumer);
         },
       });
     },
     end: (lastWord) => target.end(lastWord),
   };
+}
+
+/** As a consumer of the bytes themselves would: they are done with where what is shown is elsewhere, written or not. */
+function consume(shown: Shown, bytes: Buffer, consumer: ChannelEvents["consumer"]): boolean | Promise<void> {
+  const { forward, recorded } = shown;
+  if (forward.length === 0) return true;
+  const result = consumer(forward, recorded);
+  if (sharesMemory(shown, bytes)) return result;
+  if (result === true) giveBack(forward);
+  return result === false || result;
 }
 
 async function consumeLater(shown: Promise<Shown>, consumer: ChannelEvents["consumer"]): Promise<void> {

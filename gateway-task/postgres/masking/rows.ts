@@ -1,4 +1,5 @@
 import { SallyportError } from "../../../core/errors.ts";
+import type { Search } from "../../../core/masking/masking.ts";
 import type { ColumnPlan, RowPlan } from "./row-plan.ts";
 import { Slab } from "./slab.ts";
 import type { MaskView } from "./view.ts";
@@ -19,51 +20,64 @@ export function rewriteRows(
   plan: RowPlan,
   view: MaskView,
 ): Buffer | undefined {
-  const detects = looks(bytes, from, to, plan, view);
-  if (!plan.masks && !detects) return undefined;
-  const rewriter = new RowRewriter(bytes, from, plan, view, detects);
-  for (let at = from; at < to;) at = rewriter.row(at, to);
-  return rewriter.end(to);
+  const search = searchOf(bytes, from, to, plan, view);
+  if (!plan.masks && search === undefined) return undefined;
+  const rewriter = new RowRewriter(bytes, from, to, plan, view, search);
+  for (let at = from; at < to;) at = rewriter.row(at);
+  return rewriter.end();
 }
 
-function looks(bytes: Buffer, from: number, to: number, plan: RowPlan, { masking }: MaskView): boolean {
-  if (!masking.hasDetectors) return false;
+/** What tells which values have to be looked at; undefined where none has. */
+function searchOf(bytes: Buffer, from: number, to: number, plan: RowPlan, { masking }: MaskView): Search | undefined {
+  if (!masking.hasDetectors) return undefined;
+  const search = masking.search(bytes, from, to);
   if (plan.columns.some(({ rule, type, format }) => rule === undefined && masking.alwaysLook(type, format)))
-    return true;
-  return masking.mayContain(bytes, from, to);
+    return search;
+  return search.mayHold(from, to) ? search : undefined;
+}
+
+interface SearchedColumn extends ColumnPlan {
+  /** Whether the search tells all of its values. */
+  readonly isSearched: boolean;
 }
 
 class RowRewriter {
   readonly #bytes: Buffer;
-  readonly #columns: readonly ColumnPlan[];
-  readonly #rest: ColumnPlan;
+  readonly #to: number;
+  readonly #columns: readonly SearchedColumn[];
+  readonly #rest: SearchedColumn;
   readonly #view: MaskView;
-  readonly #detects: boolean;
-  /** How many columns of a row have to be looked at: all up to the last that is masked. */
+  readonly #search: Search | undefined;
+  /** How many columns of a row have to be met: all up to the last that is masked. */
   readonly #seen: number;
   #slab: Slab | undefined;
   /** What stands before it is in the slab. */
   #copied: number;
 
-  constructor(bytes: Buffer, from: number, plan: RowPlan, view: MaskView, detects: boolean) {
+  constructor(bytes: Buffer, from: number, to: number, plan: RowPlan, view: MaskView, search: Search | undefined) {
     this.#bytes = bytes;
+    this.#to = to;
     this.#copied = from;
-    const of = (column: ColumnPlan): ColumnPlan =>
-      column.rule === undefined || view.applies(column.rule) ? column : { ...column, rule: undefined };
+    const of = ({ rule, type, format }: ColumnPlan): SearchedColumn => ({
+      rule: rule === undefined || view.applies(rule) ? rule : undefined,
+      type,
+      format,
+      isSearched: view.masking.isSearched(type, format),
+    });
     this.#columns = plan.columns.map(of);
     this.#rest = of(plan.rest);
     this.#view = view;
-    this.#detects = detects;
-    this.#seen = detects ? Infinity : this.#columns.findLastIndex(({ rule }) => rule !== undefined) + 1;
+    this.#search = search;
+    this.#seen = search ? Infinity : this.#columns.findLastIndex(({ rule }) => rule !== undefined) + 1;
   }
 
   /** The row at `at`; answers the offset behind it. */
-  row(at: number, to: number): number {
+  row(at: number): number {
     const bytes = this.#bytes;
     const length = wordAt(bytes, at + 1);
     const end = at + 1 + length;
-    if (end > to || length < ROW_HEADER_BYTES - 1) throw malformed();
-    const count = bytes.readUInt16BE(at + 5);
+    if (end > this.#to || length < ROW_HEADER_BYTES - 1) throw malformed();
+    const count = ((bytes[at + 5] as number) << 8) | (bytes[at + 6] as number);
     let grown = 0;
     let header = -1;
     let field = at + ROW_HEADER_BYTES;
@@ -74,8 +88,9 @@ class RowRewriter {
       const start = field + 4;
       field = size > 0 ? start + size : start;
       if (field > end || size < -1) throw malformed();
+      if (size < 0) continue;
       const column = this.#columns[n] ?? this.#rest;
-      if (size < 0 || (column.rule === undefined && !this.#detects)) continue;
+      if (column.rule === undefined && !this.#looksAt(column, start, field)) continue;
       const value = bytes.subarray(start, field);
       const masked = this.#masked(value, column);
       if (masked === value) continue;
@@ -88,10 +103,15 @@ class RowRewriter {
     return end;
   }
 
-  /** Everything up to `to`, changed; undefined if nothing was. */
-  end(to: number): Buffer | undefined {
-    this.#slab?.add(this.#bytes, this.#copied, to);
+  /** Everything, changed; undefined if nothing was. */
+  end(): Buffer | undefined {
+    this.#slab?.add(this.#bytes, this.#copied, this.#to);
     return this.#slab?.bytes;
+  }
+
+  /** Whether to look at the value at [start, end), which no rule masks. */
+  #looksAt({ isSearched }: SearchedColumn, start: number, end: number): boolean {
+    return this.#search !== undefined && (!isSearched || this.#search.mayHold(start, end));
   }
 
   #masked(value: Buffer, { rule, type, format }: ColumnPlan): Buffer | undefined {

@@ -1,3 +1,4 @@
+import { giveBack } from "../../io-buffers.ts";
 import type { CountMask, Masking, MaskRule } from "../../../core/masking/masking.ts";
 import type { MaskView } from "./view.ts";
 
@@ -5,6 +6,11 @@ import type { MaskView } from "./view.ts";
 export interface Shown {
   readonly forward: Buffer;
   readonly recorded: Buffer;
+}
+
+/** Whether any of it lies where these bytes do. */
+export function sharesMemory({ forward, recorded }: Shown, bytes: Buffer): boolean {
+  return forward.buffer === bytes.buffer || recorded.buffer === bytes.buffer;
 }
 
 /** Whose views of one stream are made at the same time. */
@@ -49,9 +55,12 @@ export class ShownBuilder {
     if (this.#recorded !== this.#forward) this.#recorded.addOr(rewrite(record), bytes, from, to);
   }
 
-  take(): Shown {
+  /** @param own memory of ours that the chunk was put together in: given back where nothing of what is shown lies in it */
+  take(own?: Buffer): Shown {
     const forward = this.#forward.take();
-    return { forward, recorded: this.#recorded === this.#forward ? forward : this.#recorded.take() };
+    const shown = { forward, recorded: this.#recorded === this.#forward ? forward : this.#recorded.take() };
+    if (own !== undefined && !sharesMemory(shown, own)) giveBack(own);
+    return shown;
   }
 }
 

@@ -1,10 +1,12 @@
+import { giveBack, takeBuffer } from "../../io-buffers.ts";
+
 /** Grows as it is written to; what is left out of it is copied in one piece. */
 export class Slab {
   #bytes: Buffer;
   length = 0;
 
   constructor(room: number) {
-    this.#bytes = Buffer.allocUnsafeSlow(room);
+    this.#bytes = takeBuffer(room);
   }
 
   get bytes(): Buffer {
@@ -33,8 +35,9 @@ export class Slab {
 
   #room(more: number): void {
     if (this.length + more <= this.#bytes.length) return;
-    const grown = Buffer.allocUnsafeSlow(Math.max(2 * this.#bytes.length, this.length + more));
+    const grown = takeBuffer(Math.max(2 * this.#bytes.length, this.length + more));
     this.#bytes.copy(grown, 0, 0, this.length);
+    giveBack(this.#bytes);
     this.#bytes = grown;
   }
 }

@@ -91,15 +91,16 @@ export class StreamMasker {
     const bytes = this.#held.joined(chunk);
     if (bytes === undefined) return shown.take();
     const at = this.#advance(bytes, 0, shown);
-    return at < 0 ? shown.take() : this.#later(bytes, at, shown);
+    const own = bytes === chunk ? undefined : bytes;
+    return at < 0 ? shown.take(own) : this.#later(bytes, at, shown, own);
   }
 
-  async #later(bytes: Buffer, from: number, shown: ShownBuilder): Promise<Shown> {
+  async #later(bytes: Buffer, from: number, shown: ShownBuilder, own: Buffer | undefined): Promise<Shown> {
     for (let at = from; at >= 0; at = this.#advance(bytes, at, shown)) {
       await this.#waiting;
       this.#waiting = undefined;
     }
-    return shown.take();
+    return shown.take(own);
   }
 
   /** Deals with messages from `from` on; answers -1, or the offset of the one that has to wait for something. */

@@ -5,6 +5,9 @@ import { STYLES, binaryArray, binaryRecord, detected, detecting, int8, maskingOf
 import { FALSE_ALARMS, FOUND } from "./detector-vectors.ts";
 
 const full = detecting("full");
+/** What the filter says of a whole stretch. */
+const mayContain = (chunk: Buffer, from: number, to: number, masking = full): boolean =>
+  masking.search(chunk, from, to).mayHold(from, to);
 const VALUES = FOUND.map(([, value]) => value);
 /** What may stand around a value, within its text: nothing that would continue a number, a name or a token. */
 const neighbour = fc
@@ -101,9 +104,9 @@ describe("detectors", () => {
       text: "ä ****, **** CUST-x",
       counted: ["c"],
     });
-    expect(masking.mayContain(Buffer.from("xxCUST-yy"), 2, 7)).toBe(true);
-    expect(masking.mayContain(Buffer.from("xxCUST-yy"), 3, 9)).toBe(false);
-    expect(masking.mayContain(Buffer.from("xxCUST-yy"), 0, 6)).toBe(false);
+    expect(mayContain(Buffer.from("xxCUST-yy"), 2, 7, masking)).toBe(true);
+    expect(mayContain(Buffer.from("xxCUST-yy"), 3, 9, masking)).toBe(false);
+    expect(mayContain(Buffer.from("xxCUST-yy"), 0, 6, masking)).toBe(false);
   });
 });
 
@@ -114,7 +117,7 @@ describe("the filter of whole chunks", () => {
       fc.property(fc.uint8Array({ maxLength: 60 }), fc.uint8Array({ maxLength: 60 }), fc.nat(30), (a, b, margin) => {
         const chunk = Buffer.concat([a, bytes, b]);
         const from = Math.max(0, a.length - margin);
-        expect(full.mayContain(chunk, from, Math.min(chunk.length, a.length + bytes.length + margin))).toBe(true);
+        expect(mayContain(chunk, from, Math.min(chunk.length, a.length + bytes.length + margin))).toBe(true);
       }),
     );
     // Length words and whatever else continues a number or a token on both sides.
@@ -132,14 +135,14 @@ describe("the filter of whole chunks", () => {
       "a".repeat(50),
       " ".repeat(30),
     ])
-      expect(full.mayContain(Buffer.from(glue + value + glue, "latin1"), 0, glue.length * 2 + bytes.length)).toBe(true);
+      expect(mayContain(Buffer.from(glue + value + glue, "latin1"), 0, glue.length * 2 + bytes.length)).toBe(true);
   });
 
   test("says nothing of what is outside of its bounds", () => {
     const chunk = Buffer.from("alice@example.com harmless 4242424242424242");
-    expect(full.mayContain(chunk, 17, 27)).toBe(false);
-    expect(full.mayContain(chunk, 0, 27)).toBe(true);
-    expect(full.mayContain(chunk, 17, chunk.length)).toBe(true);
+    expect(mayContain(chunk, 17, 27)).toBe(false);
+    expect(mayContain(chunk, 0, 27)).toBe(true);
+    expect(mayContain(chunk, 17, chunk.length)).toBe(true);
   });
 
   test("and the look at the value agree: what is found could be foreseen", () => {
@@ -151,7 +154,7 @@ describe("the filter of whole chunks", () => {
         (text, value, at) => {
           const bytes = Buffer.from(text.slice(0, at) + value.slice(at % 7) + text.slice(at));
           const masked = full.detectInValue(bytes, 25, 0, () => undefined);
-          if (masked !== bytes) expect(full.mayContain(bytes, 0, bytes.length)).toBe(true);
+          if (masked !== bytes) expect(mayContain(bytes, 0, bytes.length)).toBe(true);
         },
       ),
       { numRuns: 2_000 },

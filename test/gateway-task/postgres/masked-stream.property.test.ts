@@ -108,4 +108,24 @@ describe("a masked stream", () => {
     broken.writeInt32BE(900, 7);
     await expect(masked([described, broken])).rejects.toMatchObject({ code: "protocol-violation" });
   });
+
+  test("of a COPY hides what is found in a field, however it is written there", async () => {
+    const detectors = [{ name: "found", detect: "email", style: "full" }];
+    const masking = parseMasking({ detectors }, Buffer.alloc(32, 1)).forConnection("shop", "test");
+    for (const [options, written, shown] of [
+      ["", "plain\ta@example.com\t\\N", "plain\t****\t\\N"],
+      ["", "a\\100example.com", "****"],
+      ["", "\\\\\ta\\x40example.com\tb@example.com", "\\\\\t****\t****"],
+      ["(format csv)", 'plain,a@example.com,"x"', 'plain,****,"x"'],
+      ["(format csv)", 'x,"a b, c@example.com"', 'x,"a b, ****"'],
+      ["(format csv)", 'a"@"example.com', '"****"'],
+    ] as const) {
+      const ask = async () => ROWS;
+      const masker = new StreamMasker({ masking, unmasked: false, catalog: undefined, ask });
+      masker.asked(serialize.query(`copy customers to stdout ${options}`));
+      const sent = Buffer.concat([copyOutResponse(false), copyData(`${written}\n`)]);
+      const { forward } = await masker.push(sent);
+      expect(forward).toEqual(Buffer.concat([copyOutResponse(false), copyData(`${shown}\n`)]));
+    }
+  });
 });
