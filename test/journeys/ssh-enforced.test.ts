@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { access, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import type { SessionEvent } from "../../core/recording/events.ts";
 import { type Approver, approver } from "../setup/approver.ts";
@@ -49,6 +50,9 @@ afterEach(() => {
   for (const child of children.splice(0)) child.kill("SIGKILL");
 });
 
+/** What does not end by then hangs. */
+const PATIENCE_MS = 25_000;
+
 const at = (name: string): string => join(folder, name);
 const there = async (name: string): Promise<boolean> =>
   access(at(name)).then(
@@ -71,8 +75,12 @@ function started(program: string, args: readonly string[], input?: string): Runn
   child.stdout.on("data", (bytes: Buffer) => (output += bytes.toString()));
   child.stdin.on("error", () => {});
   if (input !== undefined) child.stdin.end(input);
-  const status = once(child, "close").then(([code]) => code as number | null);
-  return { child, said: () => said, output: () => output, status };
+  const closed = once(child, "close").then(([code]) => code as number | null);
+  const late = delay(PATIENCE_MS, undefined, { ref: false }).then(() => {
+    const [exited, log] = [child.exitCode, stage.gateway.logs.slice(-3).join("")];
+    throw new Error(`${program} ${args.join(" ")} does not end: ${JSON.stringify({ exited, said, output })} ${log}`);
+  });
+  return { child, said: () => said, output: () => output, status: Promise.race([closed, late]) };
 }
 
 type Named<T extends SessionEvent["type"]> = Extract<SessionEvent, { type: T }>;
