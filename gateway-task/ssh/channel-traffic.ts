@@ -41,7 +41,7 @@ export class ChannelTraffic {
     const channel = this.#channels.named(from === "client" ? "target" : "client", bytes.readUInt32BE(1));
     if (channel === undefined) return; // both have closed it
     if (from === "target") this.#targetSays(channel, type, bytes);
-    else if (channel.refused) this.#swallowed(channel, type, bytes);
+    else if (channel.refused) this.#swallowed(channel, type);
     else if (channel.backlog !== undefined) this.#keep(channel, bytes);
     else this.#clientSays(channel, type, bytes);
   }
@@ -57,15 +57,12 @@ export class ChannelTraffic {
         return this.#data(channel, bytes);
     }
     this.#note(channel, type, bytes, "client");
-    this.#passage.toTarget.pass(bytes);
+    this.#passage.passIn(channel, bytes);
   }
 
   #targetSays(channel: Channel, type: number, bytes: Buffer): void {
     if (channel.refused && type === MESSAGE.channelClose) channel.replies.abandon();
-    if (channel.silenced) {
-      if (type === MESSAGE.channelClose) this.#channels.closed(channel, "target");
-      return;
-    }
+    if (channel.silenced && type !== MESSAGE.channelClose) return;
     if (this.#isInnerSsh(channel, type, bytes, "target")) return this.#cut(channel);
     this.#note(channel, type, bytes, "target");
     if (channel.credit > 0) return this.#settleCredit(channel, type, bytes);
@@ -83,14 +80,13 @@ export class ChannelTraffic {
     return inner !== undefined && type === MESSAGE.channelData && inner.carries(bytes.subarray(DATA_AT), from);
   }
 
-  /** Ends a forward in which a session would pass unseen. The target hears of it when the client has closed it, too. */
+  /** Ends a forward in which a session would pass unseen. */
   #cut(channel: Channel, asked?: Buffer): void {
     if (asked !== undefined) this.#passage.withhold(asked);
-    channel.refused = true;
+    this.#refuseIn(channel);
     this.#passage.record({ type: "verdict", about: "command", kind: "block", ...INNER_SSH });
-    this.#passage.say("client", MESSAGE.channelEof, channel.client);
-    this.#passage.say("client", MESSAGE.channelClose, channel.client);
-    this.#channels.silence(channel);
+    this.#passage.say(MESSAGE.channelEof, channel.client);
+    channel.silenced = true;
   }
 
   /** The target gives a window of its own, of which the client has some already; or it will give none. */
@@ -100,7 +96,7 @@ export class ChannelTraffic {
     const known = Math.min(channel.credit, granted);
     channel.credit -= known;
     if (type === MESSAGE.channelFailure || type === MESSAGE.channelClose) channel.credit = 0;
-    if (granted > known) this.#passage.say("client", MESSAGE.channelWindowAdjust, channel.client, granted - known);
+    if (granted > known) this.#passage.say(MESSAGE.channelWindowAdjust, channel.client, granted - known);
     else if (type === MESSAGE.channelSuccess || type === MESSAGE.channelFailure)
       answerOf("target", channel.replies, () => this.#passage.toClient.pass(bytes));
     else if (!adjusts) this.#passage.toClient.pass(bytes);
@@ -112,7 +108,10 @@ export class ChannelTraffic {
     switch (type) {
       case MESSAGE.channelOpenConfirmation:
         clampPacketSize(bytes, 13);
-        if (this.#channels.confirm(channel, bytes.readUInt32BE(5))) return;
+        if (this.#channels.confirm(channel, bytes.readUInt32BE(5))) {
+          if (from === "target") bytes.writeUInt32BE(channel.shown, 5);
+          return;
+        }
         throw new SallyportError("protocol-violation", "a channel's number is in use");
       case MESSAGE.channelOpenFailure:
         this.#channels.closed(channel, "client");
@@ -128,18 +127,18 @@ export class ChannelTraffic {
     const granted = bytes.readUInt32BE(5);
     const kept = Math.min(channel.debt, granted);
     channel.debt -= kept;
-    if (kept === 0) this.#passage.toTarget.pass(bytes);
-    else if (kept < granted) this.#passage.say("target", MESSAGE.channelWindowAdjust, channel.target, granted - kept);
+    if (kept === 0) this.#passage.passIn(channel, bytes);
+    else if (kept < granted) this.#passage.sayIn(channel, MESSAGE.channelWindowAdjust, granted - kept);
   }
 
   #data(channel: Channel, bytes: Buffer): void {
     const { echo, sftp } = channel;
     if (sftp !== undefined) return sftp.take(bytes);
-    if (echo === undefined) return this.#passage.toTarget.pass(bytes);
+    if (echo === undefined) return this.#passage.passIn(channel, bytes);
     const data = bytes.subarray(DATA_AT);
     const stored = echo.typed(data);
     const recorded = stored === data ? bytes : Buffer.concat([bytes.subarray(0, DATA_AT), stored]);
-    this.#passage.toTarget.pass(bytes, recorded);
+    this.#passage.passIn(channel, bytes, recorded);
   }
 
   #request(channel: Channel, bytes: Buffer): void {
@@ -148,7 +147,7 @@ export class ChannelTraffic {
     const wantReply = fields.boolean();
     const go = (request: Buffer): void => {
       if (wantReply) channel.replies.passedOn();
-      this.#passage.toTarget.pass(request, withoutSecrets(name, request));
+      this.#passage.passIn(channel, request, withoutSecrets(name, request));
     };
     if (HARMLESS_REQUESTS.has(name)) {
       if (name === "pty-req") channel.echo = new EchoWatch();
@@ -157,7 +156,7 @@ export class ChannelTraffic {
     const request = Buffer.from(bytes);
     const fail = (): void => {
       this.#passage.withhold(request, withoutSecrets(name, request));
-      if (wantReply) channel.replies.ours(() => this.#passage.say("client", MESSAGE.channelFailure, channel.client));
+      if (wantReply) channel.replies.ours(() => this.#passage.say(MESSAGE.channelFailure, channel.client));
     };
     const asked = askedBy(name, fields);
     if (asked === undefined) return fail();
@@ -203,7 +202,7 @@ export class ChannelTraffic {
 
   #giveKeys(channel: Channel): void {
     channel.credit += KEYS;
-    this.#passage.say("client", MESSAGE.channelWindowAdjust, channel.client, KEYS);
+    this.#passage.say(MESSAGE.channelWindowAdjust, channel.client, KEYS);
   }
 
   /** A message of a channel in which something waits. */
@@ -227,7 +226,7 @@ export class ChannelTraffic {
     for (let next = messages.shift(); next !== undefined; next = messages.shift()) {
       const type = next[0] as number;
       if (channel.backlog !== undefined) this.#keep(channel, next);
-      else if (channel.refused) this.#swallowed(channel, type, next);
+      else if (channel.refused) this.#swallowed(channel, type);
       else this.#clientSays(channel, type, next);
     }
   }
@@ -235,22 +234,26 @@ export class ChannelTraffic {
   /** In place of a command: why not, on the client's standard error, and the status of what could not be run. */
   #refuse(channel: Channel, request: Buffer, wantReply: boolean, refusal: Refusal): void {
     this.#passage.withhold(request, withoutSecrets("exec", request));
-    channel.refused = true;
+    this.#refuseIn(channel);
     channel.replies.ours(() => {
       const at = { wantReply, terminal: channel.echo !== undefined };
       for (const answer of refusedCommand(channel.client, at, refusal)) this.#passage.toClient.pass(answer);
-      this.#channels.silence(channel);
+      channel.silenced = true;
     });
   }
 
   /**
-   * Nothing that the client says of a refused channel goes on but that it closes it: its number at the target is free only
-   * when the client no longer uses it.
+   * Closes a channel towards the target. What it answers, its own close, is passed on: only then may the client use its number
+   * again, and nothing that the target says by that number can be meant for another channel.
    */
-  #swallowed(channel: Channel, type: number, bytes: Buffer): void {
-    if (type !== MESSAGE.channelClose) return;
-    this.#channels.closed(channel, "client");
-    this.#passage.toTarget.pass(bytes);
+  #refuseIn(channel: Channel): void {
+    channel.refused = true;
+    this.#passage.sayIn(channel, MESSAGE.channelClose);
+  }
+
+  /** Nothing that the client says of a refused channel goes on: we have closed it towards the target. */
+  #swallowed(channel: Channel, type: number): void {
+    if (type === MESSAGE.channelClose) this.#channels.closed(channel, "client");
   }
 
   #tell(channel: Channel, text: string): void {

@@ -14,8 +14,15 @@ interface Backlog {
 export interface Channel {
   readonly kind: string;
   readonly openedBy: Side;
+  /** The client's number: what messages to the client name it by. */
   client: number;
+  /** The target's. */
   target: number;
+  /**
+   * What the client knows the target's number as. A target uses a number again when the channel is closed between it and us; the
+   * client may still speak of the old one.
+   */
+  readonly shown: number;
   /** Where a terminal was asked for: whether it shows what is typed. */
   echo: EchoWatch | undefined;
   /** Where it is a forward: whether it carries SSH. */
@@ -34,9 +41,9 @@ export interface Channel {
   giveUp: (() => void) | undefined;
   closedByClient: boolean;
   closedByTarget: boolean;
-  /** What was asked in it is refused: nothing more of the client's goes on. */
+  /** What was asked in it is refused, and we have closed it towards the target: nothing more of the client's goes on. */
   refused: boolean;
-  /** We have closed it towards the client: nothing more of the target's goes on either. */
+  /** The client has had its answer: of the target's nothing more goes on but that it closes. */
   silenced: boolean;
 }
 
@@ -51,22 +58,22 @@ const FORWARDS: ReadonlySet<string> = new Set([
 /** Channels of one session at a time; OpenSSH's server allows ten sessions, ControlMaster and forwards hundreds. */
 const MAX_CHANNELS = 1_024;
 
-/** A session's channels, by either side's number. */
+/** A session's channels, by the numbers that the client knows: its own, and what it knows the target's as. */
 export class Channels {
   readonly #byClient = new Map<number, Channel>();
-  readonly #byTarget = new Map<number, Channel>();
-  /** Refused ones that the target has not closed yet: the client may use their numbers again before it has. */
-  readonly #draining = new Map<number, Channel>();
+  readonly #byShown = new Map<number, Channel>();
+  #shown = 0;
 
   /** Undefined where there are too many, or the number is in use. */
   open(openedBy: Side, number: number, kind: string): Channel | undefined {
-    const own = openedBy === "client" ? this.#byClient : this.#byTarget;
-    if (own.has(number) || this.#byClient.size + this.#byTarget.size >= 2 * MAX_CHANNELS) return undefined;
+    if (openedBy === "client" && this.#byClient.has(number)) return undefined;
+    if (this.#byClient.size + this.#byShown.size >= 2 * MAX_CHANNELS) return undefined;
     const channel: Channel = {
       kind,
       openedBy,
       client: -1,
       target: -1,
+      shown: this.#shown,
       echo: undefined,
       inner: FORWARDS.has(kind) ? new InnerSsh() : undefined,
       sftp: undefined,
@@ -80,45 +87,37 @@ export class Channels {
       refused: false,
       silenced: false,
     };
+    this.#shown = (this.#shown + 1) % 2 ** 30;
     channel[openedBy] = number;
-    own.set(number, channel);
+    if (openedBy === "client") this.#byClient.set(number, channel);
+    else this.#byShown.set(channel.shown, channel);
     return channel;
   }
 
   /** The channel that was opened by the one side is known to the other by this number. */
   confirm(channel: Channel, number: number): boolean {
-    const other = channel.openedBy === "client" ? "target" : "client";
-    const numbers = other === "client" ? this.#byClient : this.#byTarget;
-    if (numbers.has(number)) return false;
-    channel[other] = number;
-    numbers.set(number, channel);
+    if (channel.openedBy === "client") {
+      channel.target = number;
+      this.#byShown.set(channel.shown, channel);
+      return true;
+    }
+    if (this.#byClient.has(number)) return false;
+    channel.client = number;
+    this.#byClient.set(number, channel);
     return true;
   }
 
-  /** What a message to this side calls by this number. */
-  named(side: Side, number: number): Channel | undefined {
-    if (side === "target") return this.#byTarget.get(number);
-    return this.#draining.get(number) ?? this.#byClient.get(number);
-  }
-
-  /** We have closed it towards the client, which may use its number again at once. */
-  silence(channel: Channel): void {
-    channel.silenced = true;
-    this.#byClient.delete(channel.client);
-    this.#draining.set(channel.client, channel);
+  /** What a message to this side calls by this number, as the client sends or sees it. */
+  named(to: Side, number: number): Channel | undefined {
+    return (to === "target" ? this.#byShown : this.#byClient).get(number);
   }
 
   /** Notes that a side has closed it, or that it was never opened there. */
   closed(channel: Channel, by: Side): void {
     if (by === "client") channel.closedByClient = true;
     else channel.closedByTarget = true;
-    if (channel.silenced && channel.closedByTarget) forget(this.#draining, channel.client, channel);
     if (!channel.closedByClient || !channel.closedByTarget) return;
-    forget(this.#byClient, channel.client, channel);
-    forget(this.#byTarget, channel.target, channel);
+    if (this.#byClient.get(channel.client) === channel) this.#byClient.delete(channel.client);
+    this.#byShown.delete(channel.shown);
   }
-}
-
-function forget(numbers: Map<number, Channel>, number: number, channel: Channel): void {
-  if (numbers.get(number) === channel) numbers.delete(number);
 }

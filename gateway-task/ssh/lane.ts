@@ -20,7 +20,7 @@ export class Lane<To extends Side> {
   readonly #to: Leg<To>;
   readonly #from: Leg<Side>;
   readonly #failed: (error: unknown) => void;
-  #queue: Recording<To>[] = [];
+  #queue: { readonly recording: Recording<To>; readonly recipient: number | undefined }[] = [];
   #busy = false;
   #stalled = false;
   #settled: Promise<void> = Promise.resolve();
@@ -35,23 +35,24 @@ export class Lane<To extends Side> {
   /**
    * @param message a message; its bytes can be used again as soon as this returns
    * @param recorded what is recorded of it, of the same length, where that is something else
+   * @param recipient the channel's number at the peer, where the message names it by another
    */
-  pass(message: Buffer, recorded: Buffer = message): void {
+  pass(message: Buffer, recorded: Buffer = message, recipient?: number): void {
     const framed = this.#busy ? framedCopy(message) : framedInScratch(message);
     const kept = recorded === message ? framed : framedCopy(recorded);
-    if (this.#busy) return void this.#queue.push(() => this.#record(framed, kept));
+    if (this.#busy) return void this.#queue.push({ recording: () => this.#record(framed, kept), recipient });
     const permit = this.#record(framed, kept);
-    if (!(permit instanceof Promise)) return this.#send(permit);
+    if (!(permit instanceof Promise)) return this.#send(permit, recipient);
     if (framed.buffer === scratch.buffer) scratch = Buffer.allocUnsafeSlow(scratch.length); // the permit has the old one
-    this.#wait(permit);
+    this.#wait(permit, recipient);
   }
 
   /** The same of what is recorded in another way. Nothing is sent for a permit of no bytes. */
   by(recording: Recording<To>): void {
-    if (this.#busy) return void this.#queue.push(recording);
+    if (this.#busy) return void this.#queue.push({ recording, recipient: undefined });
     const permit = recording();
-    if (permit instanceof Promise) this.#wait(permit);
-    else this.#send(permit);
+    if (permit instanceof Promise) this.#wait(permit, undefined);
+    else this.#send(permit, undefined);
   }
 
   /** Resolves when all that was passed so far has been handed to the leg, or cannot be. */
@@ -59,23 +60,24 @@ export class Lane<To extends Side> {
     return this.#settled;
   }
 
-  #wait(permit: Promise<Permit<To>>): void {
+  #wait(permit: Promise<Permit<To>>, recipient: number | undefined): void {
     this.#busy = true;
     this.#from.pause();
-    this.#settled = this.#later(permit).then(
+    this.#settled = this.#later(permit, recipient).then(
       () => this.#from.resume(),
       (error: unknown) => this.#failed(error),
     );
   }
 
-  async #later(permit: Promise<Permit<To>>): Promise<void> {
-    this.#send(await permit);
-    for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) this.#send(await next());
+  async #later(permit: Promise<Permit<To>>, recipient: number | undefined): Promise<void> {
+    this.#send(await permit, recipient);
+    for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift())
+      this.#send(await next.recording(), next.recipient);
     this.#busy = false;
   }
 
-  #send(permit: Permit<To>): void {
-    if (permit.bytes.length > 0) this.#to.send(permit);
+  #send(permit: Permit<To>, recipient: number | undefined): void {
+    if (permit.bytes.length > 0) this.#to.send(permit, recipient);
     if (this.#stalled || !this.#to.isFull) return;
     this.#stalled = true;
     this.#from.pause();

@@ -135,13 +135,17 @@ export class Leg<To extends Side> {
     if (this.#over) events.ended();
   }
 
-  /** Sends a message; its bytes, which begin with its length as they stand in the recording, can be used again afterwards. */
-  send({ bytes }: Permit<To>): void {
+  /**
+   * Sends a message; its bytes, which begin with its length as they stand in the recording, can be used again afterwards.
+   * @param recipient the channel's number at this side, where what is recorded names it by another
+   */
+  send({ bytes }: Permit<To>, recipient?: number): void {
     const protocol = this.#protocol;
     if (protocol._destruct === undefined || !this.#socket.writable) return;
     const { write } = protocol._packetRW;
     const packet = write.alloc(bytes.length - FRAME_BYTES);
     packet.set(bytes.subarray(FRAME_BYTES), write.allocStart);
+    if (recipient !== undefined) packet.writeUInt32BE(recipient, write.allocStart + 1);
     this.#cork();
     utils.sendPacket(protocol, write.finalize(packet));
     this.#count(bytes.length);

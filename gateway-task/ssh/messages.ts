@@ -74,7 +74,8 @@ export class MessageFields {
   }
 }
 
-type Field = number | boolean | string | Buffer;
+/** A field of a message. */
+export type Field = number | boolean | string | Buffer;
 
 /** A message of these fields: numbers are uint32, texts and buffers are strings (RFC 4251 §5). */
 export function message(type: number, ...fields: readonly Field[]): Buffer {

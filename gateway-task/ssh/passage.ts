@@ -1,11 +1,11 @@
 import type { SessionEvent } from "../../core/recording/events.ts";
-import type { Side } from "../recorder/permit.ts";
 import type { SessionRecorder } from "../recorder/session-recorder.ts";
+import type { Channel } from "./channels.ts";
 import { Decider, type DeciderDeps } from "./decider.ts";
 import type { Asked } from "./gate.ts";
 import { framedCopy, Lane } from "./lane.ts";
 import type { Leg } from "./leg.ts";
-import { message } from "./messages.ts";
+import { type Field, message } from "./messages.ts";
 import type { Refusal } from "./refusal.ts";
 
 const NOTHING = Buffer.alloc(0);
@@ -26,7 +26,7 @@ export interface Question {
 /** Both directions of a session: what is passed, withheld or said by ours, each recorded before it is sent; and what decides. */
 export class Passage {
   readonly toClient: Lane<"client">;
-  readonly toTarget: Lane<"target">;
+  readonly #toTarget: Lane<"target">;
   /** Kinds of channels that the target may open, because policy let the client ask for them. */
   readonly expected = new Set<string>();
   readonly #recorder: SessionRecorder;
@@ -44,7 +44,7 @@ export class Passage {
     this.#recorder = recorder;
     this.#failed = failed;
     this.toClient = new Lane((bytes, kept) => recorder.output(bytes, kept), client, target, failed);
-    this.toTarget = new Lane((bytes, kept) => recorder.input(bytes, kept), target, client, failed);
+    this.#toTarget = new Lane((bytes, kept) => recorder.input(bytes, kept), target, client, failed);
     this.#decider = new Decider(deps, (event) => recorder.event(event));
   }
 
@@ -53,17 +53,36 @@ export class Passage {
     void Promise.resolve(this.#recorder.event(event)).catch(this.#failed);
   }
 
-  /** Sends a side a message of ours. */
-  say(to: Side, ...parts: Parameters<typeof message>): void {
-    const lane = to === "client" ? this.toClient : this.toTarget;
-    lane.pass(message(...parts));
+  /** Passes a message to the target that is of no channel, or that opens one, or answers what the target opens. */
+  pass(bytes: Buffer): void {
+    this.#toTarget.pass(bytes);
+  }
+
+  /** Passes a message of a channel to the target, as the client names it; `recorded` is what is stored of it. */
+  passIn({ target }: Channel, bytes: Buffer, recorded: Buffer = bytes): void {
+    this.#toTarget.pass(bytes, recorded, target);
+  }
+
+  /** Sends the client a message of ours. */
+  say(...parts: Parameters<typeof message>): void {
+    this.toClient.pass(message(...parts));
+  }
+
+  /** Sends the target a message of ours in a channel: its type, and what follows the recipient. */
+  sayIn(channel: Channel, type: number, ...fields: readonly Field[]): void {
+    this.passIn(channel, message(type, channel.shown, ...fields));
+  }
+
+  /** Resolves when all that was passed to the target so far is on its way. */
+  settled(): Promise<void> {
+    return this.#toTarget.settled();
   }
 
   /** Records what the target must not see; `recorded` is what is stored of it, where that is something else. */
   withhold(asked: Buffer, recorded: Buffer = asked): void {
     const framed = framedCopy(asked);
     const kept = recorded === asked ? framed : framedCopy(recorded);
-    this.toTarget.by(() => this.#recorder.withheld(framed, NOTHING, kept));
+    this.#toTarget.by(() => this.#recorder.withheld(framed, NOTHING, kept));
   }
 
   decide({ asked, tell, go, refuse, waits, waited }: Question): void {

@@ -66,7 +66,7 @@ export function notice(recipient: number, terminal: boolean, text: string): { me
   return { message: message(type, recipient, ...fields), bytes: lines.length };
 }
 
-/** What a client gets in place of the command that it asked for. */
+/** What a client gets in place of the command that it asked for, up to the close. */
 export function refusedCommand(
   recipient: number,
   { wantReply, terminal }: { readonly wantReply: boolean; readonly terminal: boolean },
@@ -77,6 +77,5 @@ export function refusedCommand(
     notice(recipient, terminal, text).message,
     message(MESSAGE.channelRequest, recipient, "exit-status", false, status),
     message(MESSAGE.channelEof, recipient),
-    message(MESSAGE.channelClose, recipient),
   ];
 }

@@ -8,7 +8,7 @@ import { Channels } from "./channels.ts";
 import type { DeciderDeps } from "./decider.ts";
 import type { Asked } from "./gate.ts";
 import type { Leg } from "./leg.ts";
-import { clampPacketSize, MESSAGE, MessageFields, OPEN_FAILURE } from "./messages.ts";
+import { clampPacketSize, MESSAGE, message, MessageFields, OPEN_FAILURE } from "./messages.ts";
 import { Passage } from "./passage.ts";
 import { answerOf, Replies } from "./replies.ts";
 
@@ -113,7 +113,7 @@ export class Relay {
         return this.#clientsGlobal(bytes);
       case MESSAGE.requestSuccess:
       case MESSAGE.requestFailure:
-        return answerOf("client", this.#owed.target, () => this.#passage.toTarget.pass(bytes));
+        return answerOf("client", this.#owed.target, () => this.#passage.pass(bytes));
       case MESSAGE.channelOpen:
         return this.#clientOpens(bytes);
       default:
@@ -142,7 +142,7 @@ export class Relay {
     const wantReply = fields.boolean();
     const go = (request: Buffer): void => {
       if (wantReply) this.#owed.client.passedOn();
-      this.#passage.toTarget.pass(request);
+      this.#passage.pass(request);
     };
     if (HARMLESS_GLOBALS.has(name)) return go(bytes);
     const request = Buffer.from(bytes);
@@ -173,7 +173,8 @@ export class Relay {
   }
 
   #refuseGlobal(of: Side): void {
-    this.#owed[of].ours(() => this.#passage.say(of, MESSAGE.requestFailure));
+    const failure = message(MESSAGE.requestFailure);
+    this.#owed[of].ours(() => (of === "client" ? this.#passage.toClient.pass(failure) : this.#passage.pass(failure)));
   }
 
   #clientOpens(bytes: Buffer): void {
@@ -184,12 +185,12 @@ export class Relay {
     const request = Buffer.from(bytes);
     const refuse = (why: string, reason: number = OPEN_FAILURE.prohibited): void => {
       this.#passage.withhold(request);
-      this.#passage.say("client", MESSAGE.channelOpenFailure, sender, reason, why, "");
+      this.#passage.say(MESSAGE.channelOpenFailure, sender, reason, why, "");
     };
     const go = (): void => {
       const channel = this.#channels.open("client", sender, kind);
       if (channel === undefined) refuse("the session has too many channels", OPEN_FAILURE.resourceShortage);
-      else this.#passage.toTarget.pass(request);
+      else this.#passage.pass(request);
     };
     if (kind === "session") return go();
     if (kind !== "direct-tcpip" && kind !== "direct-streamlocal@openssh.com")
@@ -213,18 +214,22 @@ export class Relay {
   #targetOpens(bytes: Buffer): void {
     const fields = new MessageFields(bytes);
     const kind = fields.text();
+    const at = fields.at;
     const sender = fields.uint32();
     clampPacketSize(bytes, fields.at + 4);
     const channel = this.#passage.expected.has(kind) ? this.#channels.open("target", sender, kind) : undefined;
-    if (channel !== undefined) return this.#passage.toClient.pass(bytes);
-    const why = "the client has not asked for it";
-    this.#passage.say("target", MESSAGE.channelOpenFailure, sender, OPEN_FAILURE.prohibited, why, "");
+    if (channel === undefined) {
+      const why = "the client has not asked for it";
+      return this.#passage.pass(message(MESSAGE.channelOpenFailure, sender, OPEN_FAILURE.prohibited, why, ""));
+    }
+    bytes.writeUInt32BE(channel.shown, at);
+    this.#passage.toClient.pass(bytes);
   }
 
   /** A client says that it goes; one that is killed only closes its socket. */
   #clientEnded(): void {
     const reason = this.#client.saidSo ? "client-closed" : "client-lost";
-    void this.#passage.toTarget.settled().then(() => this.#close(reason, undefined));
+    void this.#passage.settled().then(() => this.#close(reason, undefined));
   }
 
   #targetEnded(): void {

@@ -33,7 +33,7 @@ export class SftpChannel {
     const data = bytes.subarray(DATA_AT);
     const pieces = this.#gate.push(data);
     const whole = pieces.length > 0 && pieces.every(({ kind }) => kind === "bytes") && lengthOf(pieces) === data.length;
-    if (whole && this.#pieces.length === 0) return this.#passage.toTarget.pass(bytes);
+    if (whole && this.#pieces.length === 0) return this.#passage.passIn(this.#channel, bytes);
     // What waits must not be overwritten by what is read next.
     this.#pieces.push(...pieces.map((piece) => ({ ...piece, bytes: Buffer.from(piece.bytes) })));
     this.#goOn();
@@ -76,14 +76,14 @@ export class SftpChannel {
 
   #pass(bytes: Buffer): void {
     for (let at = 0; at < bytes.length; at += MAX_DATA)
-      this.#passage.say("target", MESSAGE.channelData, this.#channel.target, bytes.subarray(at, at + MAX_DATA));
+      this.#passage.sayIn(this.#channel, MESSAGE.channelData, bytes.subarray(at, at + MAX_DATA));
   }
 
   #refuse({ bytes, id }: { readonly bytes: Buffer; readonly id: number }, why: string): void {
-    const { client, target } = this.#channel;
-    this.#passage.withhold(message(MESSAGE.channelData, target, bytes));
+    const { client, shown } = this.#channel;
+    this.#passage.withhold(message(MESSAGE.channelData, shown, bytes));
     // The target will not give the client this much of its window back.
-    this.#passage.say("client", MESSAGE.channelWindowAdjust, client, bytes.length);
+    this.#passage.say(MESSAGE.channelWindowAdjust, client, bytes.length);
     this.#answers.push(refusedRequest(id, why));
     this.#answer();
   }
@@ -92,7 +92,7 @@ export class SftpChannel {
     if (this.#answers.length === 0 || !this.#gate.isBetweenAnswers) return;
     const answer = Buffer.concat(this.#answers.splice(0));
     this.#channel.debt += answer.length;
-    this.#passage.say("client", MESSAGE.channelData, this.#channel.client, answer);
+    this.#passage.say(MESSAGE.channelData, this.#channel.client, answer);
   }
 }
 

@@ -1,0 +1,56 @@
+import { describe, expect, it } from "vitest";
+import { type Channel, Channels } from "../../../gateway-task/ssh/channels.ts";
+
+/** A channel that a client opened by its number, and its target confirmed by its own. */
+function opened(channels: Channels, client: number, target: number): Channel {
+  const channel = channels.open("client", client, "session");
+  if (channel === undefined || !channels.confirm(channel, target)) throw new Error("it cannot be opened");
+  return channel;
+}
+
+describe("a session's channels", () => {
+  it("are known to the client by numbers that are never used again, whatever the target uses", () => {
+    const channels = new Channels();
+    const first = opened(channels, 0, 5);
+    channels.closed(first, "target");
+    const second = opened(channels, 1, 5); // the target is done with the first, the client is not
+    expect(second.shown).not.toBe(first.shown);
+    expect(channels.named("target", first.shown)).toBe(first);
+    expect(channels.named("target", second.shown)).toBe(second);
+    channels.closed(first, "client");
+    expect(channels.named("target", first.shown)).toBeUndefined();
+    expect(channels.named("target", second.shown)).toBe(second);
+  });
+
+  it("cannot be opened by a number that the client still uses", () => {
+    const channels = new Channels();
+    const first = opened(channels, 3, 0);
+    expect(channels.open("client", 3, "session")).toBeUndefined();
+    channels.closed(first, "client");
+    expect(channels.open("client", 3, "session")).toBeUndefined();
+    channels.closed(first, "target");
+    expect(channels.open("client", 3, "session")).toBeDefined();
+  });
+
+  it("that the target opens are known by a number of ours until the client has confirmed them by its own", () => {
+    const channels = new Channels();
+    const channel = channels.open("target", 9, "forwarded-tcpip");
+    expect(channel && channels.named("target", channel.shown)).toBe(channel);
+    expect(channels.named("client", 4)).toBeUndefined();
+    expect(channel && channels.confirm(channel, 4)).toBe(true);
+    expect(channels.named("client", 4)).toBe(channel);
+  });
+
+  it("are not found before the other side has confirmed them, so that nothing can be said in them", () => {
+    const channels = new Channels();
+    const channel = channels.open("client", 0, "session");
+    expect(channel && channels.named("target", channel.shown)).toBeUndefined();
+  });
+
+  it("are bounded", () => {
+    const channels = new Channels();
+    let count = 0;
+    while (channels.open("client", count, "session") !== undefined) count++;
+    expect(count).toBeLessThanOrEqual(2_048);
+  });
+});
