@@ -1,7 +1,7 @@
 import type net from "node:net";
 import ssh2, { type Client, type Connection } from "ssh2";
-import { bindingAvailable } from "ssh2/lib/protocol/crypto.js";
-import { sendPacket } from "ssh2/lib/protocol/utils.js";
+import ciphers from "ssh2/lib/protocol/crypto.js";
+import utils from "ssh2/lib/protocol/utils.js";
 import type { Permit, Side } from "../recorder/permit.ts";
 import { FIRST_CONNECTION_MESSAGE, FRAME_BYTES, message } from "./messages.ts";
 
@@ -62,7 +62,7 @@ export interface LegEvents {
 }
 
 /** Whether the library's fast ciphers have been built for this Node. */
-export const HAS_FAST_CIPHERS = bindingAvailable;
+export const HAS_FAST_CIPHERS = ciphers.bindingAvailable;
 
 /** The leg of a client of ours, which has begun to exchange keys with its target. */
 export function targetLeg(client: Client): Leg<"target"> {
@@ -89,7 +89,7 @@ export function sendBanner(connection: Connection, text: string): void {
   const payload = message(USERAUTH_BANNER, text, "");
   const packet = write.alloc(payload.length);
   packet.set(payload, write.allocStart);
-  sendPacket(_protocol, write.finalize(packet));
+  utils.sendPacket(_protocol, write.finalize(packet));
 }
 
 /** One side of a session: a client or a target whose log-in is done, seen as a stream of messages of the connection protocol. */
@@ -143,7 +143,7 @@ export class Leg<To extends Side> {
     const packet = write.alloc(bytes.length - FRAME_BYTES);
     packet.set(bytes.subarray(FRAME_BYTES), write.allocStart);
     this.#cork();
-    sendPacket(protocol, write.finalize(packet));
+    utils.sendPacket(protocol, write.finalize(packet));
     this.#count(bytes.length);
   }
 
@@ -221,7 +221,7 @@ export class Leg<To extends Side> {
     const payload = message(DISCONNECT, BY_APPLICATION, why, "");
     const packet = write.alloc(payload.length, true);
     packet.set(payload, write.allocStartKEX);
-    sendPacket(this.#protocol, write.finalize(packet, true), true);
+    utils.sendPacket(this.#protocol, write.finalize(packet, true), true);
   }
 
   #wake(): void {
