@@ -33,10 +33,10 @@ export interface RunningCommand {
   kill(): void;
 }
 
-/** Whether this machine has the script(1) that runs programs on a terminal, as we call it: util-linux's. */
-export async function hasTerminals(): Promise<boolean> {
+/** Whether a command of this environment finds the script(1) that runs programs on a terminal, as we call it: util-linux's. */
+export async function hasTerminals(env: NodeJS.ProcessEnv): Promise<boolean> {
   try {
-    return (await promisify(execFile)("script", ["--version"])).stdout.includes("util-linux");
+    return (await promisify(execFile)("script", ["--version"], { env })).stdout.includes("util-linux");
   } catch {
     return false;
   }

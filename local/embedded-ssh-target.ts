@@ -30,7 +30,7 @@ export interface SshTargetOptions {
   readonly directory: string;
   /** What the machine is called, in its prompt. */
   readonly name: string;
-  /** What lies in the folder, by paths below it. */
+  /** What lies in the folder, by paths at most one folder below it. */
   readonly files?: Readonly<Record<string, string>>;
 }
 
@@ -63,8 +63,8 @@ export async function startEmbeddedSshTarget({
   const home = await reachableHome(directory, account, "sallyport-ssh-");
   for (const [path, text] of Object.entries(files)) await put(join(home, path), text, account);
   const [hostKeys, userKeys] = [newKey(), newKey()];
-  const terminals = await hasTerminals();
   const settings: CommandSettings = { home, account, environment: environmentOf(home, name) };
+  const terminals = await hasTerminals(settings.environment);
   const target = new Target(hostKeys.private, publicOf(userKeys.public), settings, terminals);
   return {
     host: HOST,
