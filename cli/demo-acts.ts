@@ -4,7 +4,6 @@ import { setTimeout as delay } from "node:timers/promises";
 import { Client, DatabaseError } from "pg";
 import type { StatementEvent } from "../core/recording/events.ts";
 import { SallyportError } from "../core/errors.ts";
-import { DEMO_PASSWORD } from "../local/demo-people.ts";
 import { type Api, apiOf } from "./api-client.ts";
 import { newPassView, sessionsView, sessionView, statementsView } from "./api-views.ts";
 import { signInOverHttp } from "./browserless-sign-in.ts";
@@ -20,12 +19,12 @@ const PSQL_TIMEOUT_MS = 30_000;
 
 /** Signs a person of the demo in, as their browser would; what the API answers them. */
 export async function signedIn(stage: DemoStage, user: string): Promise<Api> {
-  const { url } = stage.running;
-  return apiOf(url, await signInOverHttp(url, { user, password: DEMO_PASSWORD }));
+  const { running, password } = stage;
+  return apiOf(running.url, await signInOverHttp(running.url, { user, password }));
 }
 
-export async function newPass(api: Api): Promise<string> {
-  const body = { connection: DEMO_CONNECTION, label: "demo" };
+export async function newPass(api: Api, connection: string): Promise<string> {
+  const body = { connection, label: "demo" };
   return (await api.json({ method: "POST", path: "/api/passes", body }, newPassView)).pass;
 }
 
@@ -122,9 +121,9 @@ async function withClient(
   }
 }
 
-/** The newest session, once there are `count` and it is closed. Throws where that takes too long. */
-export async function closedSession(api: Api, count: number): Promise<string> {
-  const path = `/api/sessions?connection=${DEMO_CONNECTION}`;
+/** The newest session of a connection, once there are `count` and it is closed. Throws where that takes too long. */
+export async function closedSession(api: Api, count: number, connection = DEMO_CONNECTION): Promise<string> {
+  const path = `/api/sessions?connection=${connection}`;
   for (const deadline = performance.now() + CLOSED_WITHIN_MS; performance.now() < deadline; await delay(POLL_MS)) {
     const { sessions } = await api.json({ path }, sessionsView);
     const [newest] = sessions;

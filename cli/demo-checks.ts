@@ -24,11 +24,7 @@ export async function replay(
   script: readonly Scripted[],
   checks: Checks,
 ): Promise<string> {
-  const path = `/api/sessions/${session}`;
-  const text = await api.text({ path: `${path}/transcript?rows=${SHOWN_ROWS}` });
-  const link = `${stage.running.url}/sessions/${session}`;
-  say(`Replay of ${link}\n`);
-  say(text.replace(/^(?=.)/gm, "  | "));
+  const text = await showReplay(stage, api, session);
   const recorded = await recordedStatements(api, session);
   for (const [n, expected] of script.entries())
     checks.note(`recorded: ${expected.what} (${expected.ends})`, differs(expected, recorded[n]));
@@ -36,12 +32,35 @@ export async function replay(
     "nothing else is recorded",
     recorded.length === script.length ? undefined : `${recorded.length} statements`,
   );
-  const { ok, chunks, fault } = await api.json({ path: `${path}/verify` }, verificationView);
+  await noteVerified(api, session, checks);
+  return text;
+}
+
+/** Prints what happened in a session, with so many rows of each result or lines of output; answers what it printed. */
+export async function showReplay(
+  { running }: DemoStage,
+  api: Api,
+  session: string,
+  rows = SHOWN_ROWS,
+): Promise<string> {
+  const text = await api.text({ path: `/api/sessions/${session}/transcript?rows=${rows}` });
+  say(`Replay of ${running.url}/sessions/${session}\n`);
+  say(quoted(text));
+  return text;
+}
+
+/** Checks that nothing in a recording was cut or changed. */
+export async function noteVerified(api: Api, session: string, checks: Checks): Promise<void> {
+  const { ok, chunks, fault } = await api.json({ path: `/api/sessions/${session}/verify` }, verificationView);
   checks.note(
     `the recording verifies: hash chain (${chunks} chunks) and signature`,
     ok ? undefined : (fault?.message ?? "it does not"),
   );
-  return text;
+}
+
+/** What somebody else says, set off from what the demo does. */
+export function quoted(text: string): string {
+  return text.replace(/^(?=.)/gm, "  | ");
 }
 
 export interface Checks {

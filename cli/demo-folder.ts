@@ -10,6 +10,12 @@ export interface DemoFolder {
   readonly state: string;
   readonly config: string;
   readonly postgres: string;
+  /** The machine that is reached by SSH: what its user calls home. */
+  readonly web: string;
+  /** The gateway's line for ssh, which has a new key each time. */
+  readonly knownHosts: string;
+  /** Recordings as files, with their terminals. */
+  readonly exported: string;
   readonly log: string;
 }
 
@@ -28,6 +34,9 @@ export async function freshDemoFolder(folder: string): Promise<DemoFolder> {
     state: join(root, "state"),
     config: join(root, "config"),
     postgres: join(root, "postgres"),
+    web: join(root, "web-1"),
+    knownHosts: join(root, "known_hosts"),
+    exported: join(root, "exported"),
     log: join(root, "sallyport.log"),
   };
   const there = await readdir(root).catch(unlessAbsent);
@@ -36,7 +45,7 @@ export async function freshDemoFolder(folder: string): Promise<DemoFolder> {
       hint: "Give an empty folder, or one that is not there yet, with --state.",
     });
   if (existsSync(inside.state)) (await openLocalState(inside.state)).close();
-  await removeCluster(inside);
+  await removeTargets(inside);
   await rm(root, { recursive: true, force: true });
   await mkdir(root, { recursive: true, mode: FOLDER_MODE });
   await writeFile(join(root, MARK), "Made by `sallyport demo`, and removed by the next one.\n");
@@ -45,12 +54,17 @@ export async function freshDemoFolder(folder: string): Promise<DemoFolder> {
   return inside;
 }
 
-/** Where the server's account could not reach the folder, the cluster is elsewhere, and a link leads there. */
-export async function removeCluster({ postgres }: DemoFolder): Promise<void> {
-  const real = await realpath(postgres).catch(() => postgres);
-  const ours = dirname(real) === dirname(postgres) || /^\/var\/tmp\/sallyport-postgres-[^/]+$/.test(real);
-  if (ours) await rm(real, { recursive: true, force: true });
-  await rm(postgres, { recursive: true, force: true });
+/**
+ * What the gateway led to: the cluster, and the home of the machine that is reached by SSH. Where their account could not reach
+ * the folder, they are elsewhere, and a link leads there.
+ */
+export async function removeTargets({ postgres, web }: DemoFolder): Promise<void> {
+  for (const target of [postgres, web]) {
+    const real = await realpath(target).catch(() => target);
+    const ours = dirname(real) === dirname(target) || /^\/var\/tmp\/sallyport-(?:postgres|ssh)-[^/]+$/.test(real);
+    if (ours) await rm(real, { recursive: true, force: true });
+    await rm(target, { recursive: true, force: true });
+  }
 }
 
 function unlessAbsent(thrown: unknown): string[] {

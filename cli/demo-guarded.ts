@@ -1,7 +1,7 @@
 import type { Api } from "./api-client.ts";
 import { approveByMail } from "./demo-approver.ts";
 import { closedSession, type Seen } from "./demo-acts.ts";
-import { type Checks, replay, say, wrongSight } from "./demo-checks.ts";
+import { type Checks, quoted, replay, say, wrongSight } from "./demo-checks.ts";
 import { GUARDED_SCRIPT, PERSONAL_DATA, type Scripted } from "./demo-script.ts";
 import type { DemoStage } from "./demo-stage.ts";
 
@@ -16,9 +16,12 @@ export async function playGuarded(
   checks: Checks,
   work: (script: readonly Scripted[]) => Promise<Seen>,
 ): Promise<void> {
-  const [seen, mail] = await Promise.all([work(GUARDED_SCRIPT), approveByMail(stage.running.url, "bob", WORDS)]);
+  const [seen, mail] = await Promise.all([
+    work(GUARDED_SCRIPT),
+    approveByMail(stage, "bob", { about: "delete from order_items", words: WORDS }),
+  ]);
   say("The mail to bob, by whose link he consented:\n");
-  say(mail.replace(/^(?=.)/gm, "  | "));
+  say(quoted(mail));
   checks.note(
     "a DROP is blocked, a DELETE runs once bob has consented, and the session goes on",
     wrongSight(seen, GUARDED_SCRIPT, /dropping a table/),

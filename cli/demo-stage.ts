@@ -8,9 +8,11 @@ import { parseDocument } from "yaml";
 import { SallyportError } from "../core/errors.ts";
 import { DEMO_PEOPLE } from "../local/demo-people.ts";
 import { type RunningPostgres, startEmbeddedPostgres } from "../local/embedded-postgres.ts";
+import { type RunningSshTarget, startEmbeddedSshTarget } from "../local/embedded-ssh-target.ts";
 import { type ListenAddress, parseAddress, showAddress } from "./address.ts";
 import type { DemoFlags } from "./commands/demo.ts";
-import { type DemoFolder, freshDemoFolder, removeCluster } from "./demo-folder.ts";
+import { type DemoFolder, freshDemoFolder, removeTargets } from "./demo-folder.ts";
+import { WEB_FILES } from "./demo-ssh-script.ts";
 import { newLogger } from "./log.ts";
 import { PRIVATE_FILE } from "./private-files.ts";
 import { type Running, serve } from "./serve.ts";
@@ -18,15 +20,26 @@ import { createShop } from "./shop.ts";
 
 /** The connection of the example configuration that the demo is about, and its secret. */
 export const DEMO_CONNECTION = "shop";
+/** The connection to the shop's web server, by SSH, and the secret that is its key. */
+export const WEB_CONNECTION = "web-1";
+const WEB_SECRET = "web-1-key";
 const EXAMPLES = new URL("../config/", import.meta.url);
 const HOST = "127.0.0.1";
-const PORTS = { gateway: 6432, http: 8080, oidc: 8081 };
+const PORTS = { gateway: 6432, ssh: 2222, http: 8080, oidc: 8081 };
+/** Long enough that nobody guesses it, short enough to type. */
+const PASSWORD_BYTES = 6;
 
-/** A shop behind a gateway, and everything that belongs to it, running in this process. */
+/** A shop's database and web server behind a gateway, and everything that belongs to it, running in this process. */
 export interface DemoStage {
   readonly running: Running;
   readonly folder: DemoFolder;
   readonly postgres: RunningPostgres;
+  readonly web: RunningSshTarget;
+  /**
+   * Everyone's, and new each time: who signs in as an engineer gets a shell of whoever runs the demo, and the other users of
+   * this machine must not.
+   */
+  readonly password: string;
   /** As the server says it, such as `18.4`. */
   readonly version: string;
   readonly shopRows: number;
@@ -40,24 +53,31 @@ export async function setDemoStage(flags: DemoFlags): Promise<DemoStage> {
   const folder = await freshDemoFolder(flags.state);
   const superuserPassword = randomBytes(24).toString("base64url");
   const postgres = await startEmbeddedPostgres({ directory: folder.postgres, superuserPassword });
+  let web: RunningSshTarget | undefined;
   const leave = async (): Promise<void> => {
+    await web?.stop();
     await postgres.stop();
-    await removeCluster(folder);
+    await removeTargets(folder);
   };
   try {
+    web = await startEmbeddedSshTarget({ directory: folder.web, name: WEB_CONNECTION, files: WEB_FILES });
     const appPassword = randomBytes(24).toString("base64url");
     const shop = await openShop(postgres, appPassword);
     const truth = (sql: string): Promise<readonly unknown[]> =>
       asSuperuser(postgres, DEMO_CONNECTION, async (client) =>
         (await client.query({ text: sql, rowMode: "array" })).rows.flat(),
       );
-    await configure(folder, postgres.port, appPassword);
-    const running = await start(flags, folder);
+    await configure(folder, { postgres, appPassword, web });
+    const password = randomBytes(PASSWORD_BYTES).toString("base64url");
+    const running = await start(flags, folder, password);
+    const { host, ssh } = running.gateway;
+    if (ssh !== undefined) await writeFile(folder.knownHosts, `[${host}]:${ssh.port} ${ssh.hostKey}\n`);
     const close = async (): Promise<void> => {
       await running.close();
       await leave();
     };
-    return { running, folder, postgres, ...shop, truth, caFile: join(folder.state, "tls", "ca.pem"), close };
+    const caFile = join(folder.state, "tls", "ca.pem");
+    return { running, folder, postgres, web, password, ...shop, truth, caFile, close };
   } catch (thrown) {
     await leave();
     throw thrown;
@@ -89,24 +109,40 @@ async function asSuperuser<T>(
   }
 }
 
-/** The example configuration with its policies and masks, but for the port of the shop's server. */
-async function configure({ config, state }: DemoFolder, port: number, appPassword: string): Promise<void> {
+interface Targets {
+  readonly postgres: RunningPostgres;
+  readonly appPassword: string;
+  readonly web: RunningSshTarget;
+}
+
+/** The example configuration with its policies and masks, but for the port of the shop's server; and the web server. */
+async function configure({ config, state }: DemoFolder, { postgres, appPassword, web }: Targets): Promise<void> {
   await cp(EXAMPLES, config, { recursive: true });
   const document = parseDocument(await readFile(new URL("connections.yaml", EXAMPLES), "utf8"));
   const shop = ["connections", DEMO_CONNECTION];
-  document.setIn([...shop, "target", "port"], port);
+  document.setIn([...shop, "target", "port"], postgres.port);
+  document.setIn(["connections", WEB_CONNECTION], {
+    protocol: "ssh",
+    description: "The shop's web server",
+    environment: document.getIn([...shop, "environment"]),
+    target: { host: web.host, port: web.port, hostKeys: [web.hostKey] },
+    credentials: { user: web.user, key: { secret: WEB_SECRET } },
+    access: ["engineers", "admins"],
+  });
   await writeFile(join(config, "connections.yaml"), document.toString());
+  await writeFile(join(state, "secrets", WEB_SECRET), web.key, { mode: PRIVATE_FILE });
   const secret = document.getIn([...shop, "credentials", "password", "secret"]);
   if (typeof secret !== "string")
     throw new SallyportError("configuration-invalid", `the example's ${DEMO_CONNECTION} names no secret`);
   await writeFile(join(state, "secrets", secret), `${appPassword}\n`, { mode: PRIVATE_FILE });
 }
 
-async function start(flags: DemoFlags, folder: DemoFolder): Promise<Running> {
+async function start(flags: DemoFlags, folder: DemoFolder, password: string): Promise<Running> {
   return serve({
     state: folder.state,
     config: folder.config,
     listen: await portOf(flags.port, PORTS.gateway, "--port"),
+    sshListen: await portOf(flags.sshPort, PORTS.ssh, "--ssh-port"),
     http: await portOf(flags.httpPort, PORTS.http, "--http-port"),
     publicUrl: undefined,
     advertise: undefined,
@@ -114,7 +150,7 @@ async function start(flags: DemoFlags, folder: DemoFolder): Promise<Running> {
     identity: {
       kind: "embedded",
       listen: await portOf(flags.oidcPort, PORTS.oidc, "--oidc-port"),
-      people: DEMO_PEOPLE,
+      people: DEMO_PEOPLE.map((person) => ({ ...person, password })),
     },
     logger: newLogger(createWriteStream(folder.log, { mode: PRIVATE_FILE }), { level: "info", short: false }),
   });

@@ -1,6 +1,6 @@
 import { performance } from "node:perf_hooks";
 import { asSallyportError } from "../core/errors.ts";
-import { DEMO_PASSWORD, DEMO_PEOPLE } from "../local/demo-people.ts";
+import { DEMO_PEOPLE } from "../local/demo-people.ts";
 import { showAddress } from "./address.ts";
 import type { DemoFlags } from "./commands/demo.ts";
 import {
@@ -17,7 +17,8 @@ import {
 import { type Checks, newChecks, replay, say, wrongSight } from "./demo-checks.ts";
 import { playGuarded } from "./demo-guarded.ts";
 import { APPLICATION_SCRIPT, SHOP_SCRIPT } from "./demo-script.ts";
-import { DEMO_CONNECTION, type DemoStage, setDemoStage } from "./demo-stage.ts";
+import { playSsh } from "./demo-ssh.ts";
+import { DEMO_CONNECTION, type DemoStage, setDemoStage, WEB_CONNECTION } from "./demo-stage.ts";
 import { EXIT } from "./exit-status.ts";
 import { findProgram } from "./foreground.ts";
 import { howToInstallPsql } from "./psql.ts";
@@ -29,7 +30,7 @@ import { untilStopped } from "./until-stopped.ts";
  */
 export async function runDemo(flags: DemoFlags): Promise<number> {
   const began = performance.now();
-  say("Sallyport demo: a shop's database behind a gateway, all on this machine.\n");
+  say("Sallyport demo: a shop's database and its web server behind a gateway, all on this machine.\n");
   const stage = await setDemoStage(flags);
   const checks = newChecks();
   try {
@@ -47,9 +48,10 @@ export async function runDemo(flags: DemoFlags): Promise<number> {
   return status;
 }
 
-function introduce({ running, postgres, version, shopRows }: DemoStage): void {
+function introduce({ running, postgres, web, version, shopRows }: DemoStage): void {
   say(`  PostgreSQL ${version.padEnd(8)}  ${showAddress(postgres)}, a shop of ${shopRows.toLocaleString("en")} rows`);
-  say(`  gateway              ${showAddress(running.gateway)}, TLS`);
+  say(`  web server           ${showAddress(web)}, by SSH; its commands run on this machine, in ${web.home}`);
+  say(`  gateway              ${showAddress(running.gateway)}, TLS; port ${running.gateway.ssh?.port ?? 0} for SSH`);
   say(`  pages and API        ${running.url}`);
   say(`  identity provider    ${running.issuer}\n`);
 }
@@ -57,7 +59,7 @@ function introduce({ running, postgres, version, shopRows }: DemoStage): void {
 async function play(stage: DemoStage, checks: Checks): Promise<void> {
   const alice = await signedIn(stage, "alice");
   checks.note("alice signs in by OIDC: authorization code and PKCE");
-  const pass = await newPass(alice);
+  const pass = await newPass(alice, DEMO_CONNECTION);
   checks.note("she gets a pass for the shop");
   const worker = workerOf();
   checks.note(
@@ -78,6 +80,7 @@ async function play(stage: DemoStage, checks: Checks): Promise<void> {
     parameters.join(" ") === "20,1 99.5,10" ? undefined : `as ${parameters.join(" ")}`,
   );
   await playGuarded(stage, alice, checks, (script) => worker.work(stage, pass, script));
+  await playSsh(stage, alice, checks);
   const auditor = await sees(await signedIn(stage, "carol"), first);
   checks.note("carol, an auditor, sees alice's session", auditor ? undefined : "she does not");
   const approver = await sees(await signedIn(stage, "bob"), first);
@@ -104,20 +107,27 @@ function report({ all }: Checks, { folder }: DemoStage, took: number): number {
   return failed === 0 ? EXIT.ok : EXIT.failure;
 }
 
-function invite({ running, caFile }: DemoStage): void {
-  const { host, port } = running.gateway;
+function invite({ running, folder, caFile, password, web }: DemoStage): void {
+  const { host, port, ssh } = running.gateway;
   const people = DEMO_PEOPLE.map(({ sub, groups }) => `${sub} (${groups.join(", ")})`).join(", ");
   say(`
 Try it yourself, in another terminal:
 
   npx sallyport login --server ${running.url}
   npx sallyport psql ${DEMO_CONNECTION}
+  npx sallyport ssh ${WEB_CONNECTION}
   npx sallyport sessions
 
 Or without our command line; the password is a pass, from ${running.url} or \`npx sallyport pass ${DEMO_CONNECTION}\`:
 
   psql "host=${host} port=${port} dbname=${DEMO_CONNECTION} sslmode=verify-full sslrootcert=${caFile} user=alice"
 
-People: ${people}; everyone's password is ${DEMO_PASSWORD}
+And ssh, which needs no pass, since it shows a link to sign in by:
+
+  ssh -o UserKnownHostsFile=${folder.knownHosts} -p ${ssh?.port ?? 0} ${WEB_CONNECTION}@${host}
+
+What you run on ${WEB_CONNECTION} runs on this machine, in ${web.home}: what policy lets through is real.
+
+People: ${people}; everyone's password is ${password}
 Ctrl-C ends the demo.`);
 }

@@ -1,6 +1,6 @@
 import type { Person } from "./oidc-provider.ts";
 
-/** The password of everyone in the demo. It guards nothing but the demo. */
+/** The password of everyone at the embedded provider of `sallyport serve`. It guards nothing: the demo has another one each time. */
 export const DEMO_PASSWORD = "open-sesame";
 
 /** One of each: who works, who consents, who checks, who administers. */

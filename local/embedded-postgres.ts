@@ -10,8 +10,8 @@ import { promisify } from "node:util";
 import { SallyportError } from "../core/errors.ts";
 import { embeddedBinaries } from "./embedded-postgres-binaries.ts";
 import type { PostgresBinaries } from "./embedded-postgres-binaries.ts";
-import { reachableBinaries, reachableHome, serverAccount } from "./embedded-postgres-account.ts";
-import type { Account } from "./embedded-postgres-account.ts";
+import { reachableBinaries, serverAccount } from "./embedded-postgres-account.ts";
+import { type Account, reachableHome } from "./unprivileged-account.ts";
 
 /** A first start takes about a second; a recovery after a crash, on a slow disk, can take many. */
 const START_TIMEOUT_MS = 60_000;
@@ -66,7 +66,7 @@ export async function startEmbeddedPostgres(options: PostgresOptions): Promise<R
 /** The same for any PostgreSQL. */
 export async function startPostgres(binaries: PostgresBinaries, options: PostgresOptions): Promise<RunningPostgres> {
   const account = serverAccount();
-  const home = await reachableHome(options.directory, account);
+  const home = await reachableHome(options.directory, account, "sallyport-postgres-");
   const reachable = await reachableBinaries(binaries, home, account);
   const cluster: Cluster = { binaries: reachable, account, home, data: join(home, "data"), options };
   if (!existsSync(join(cluster.data, "PG_VERSION"))) await initialise(cluster);

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readdir, rm, symlink, writeFile } from "node:fs/promise
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { freshDemoFolder, removeCluster } from "../../cli/demo-folder.ts";
+import { freshDemoFolder, removeTargets } from "../../cli/demo-folder.ts";
 import { openLocalState } from "../../local/state.ts";
 
 let parent: string;
@@ -33,13 +33,14 @@ test("the folder of a demo that runs is left alone", async () => {
   running.close();
 });
 
-test("a link that leads somewhere else than to a cluster of ours is removed, and what it leads to is not", async () => {
+test("a link that leads somewhere else than to a target of ours is removed, and what it leads to is not", async () => {
   const elsewhere = join(await mkdtemp(join(parent, "y-")), "precious");
   await mkdir(elsewhere);
   await writeFile(join(elsewhere, "kept"), "");
   const demo = await freshDemoFolder(folder);
   await symlink(elsewhere, demo.postgres);
-  await removeCluster(demo);
-  expect(await readdir(folder)).not.toContain("postgres");
+  await symlink(elsewhere, demo.web);
+  await removeTargets(demo);
+  expect((await readdir(folder)).filter((name) => ["postgres", "web-1"].includes(name))).toEqual([]);
   expect(await readdir(elsewhere)).toEqual(["kept"]);
 });

@@ -8,7 +8,7 @@ import { connect } from "node:net";
 import { Client } from "pg";
 import type { ClientConfig } from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { reachable, reachableHome } from "../../local/embedded-postgres-account.ts";
+import { reachable, reachableHome } from "../../local/unprivileged-account.ts";
 import { embeddedBinaries } from "../../local/embedded-postgres-binaries.ts";
 import type { RunningPostgres } from "../../local/embedded-postgres.ts";
 import { postgresServers } from "../setup/postgres.ts";
@@ -200,13 +200,13 @@ describe.runIf(process.getuid?.() === 0)("as root", () => {
   test("a cluster below a closed folder is put where its account can reach it, and a link shows where", async () => {
     const closed = await mkdtemp(join(tmpdir(), "sallyport-test-closed-"));
     const asked = join(closed, "postgres");
-    const home = await reachableHome(asked, nobody);
+    const home = await reachableHome(asked, nobody, "sallyport-postgres-");
     try {
       expect(home).not.toBe(asked);
       expect(reachable(home, nobody)).toBe(true);
       expect(reachable(closed, nobody)).toBe(false);
       expect(await stat(asked)).toMatchObject({ ino: (await stat(home)).ino, uid: nobody.uid });
-      expect(await reachableHome(asked, nobody)).toBe(home);
+      expect(await reachableHome(asked, nobody, "sallyport-postgres-")).toBe(home);
     } finally {
       await rm(closed, { recursive: true });
       await rm(home, { recursive: true });
