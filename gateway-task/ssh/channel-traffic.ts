@@ -62,7 +62,11 @@ export class ChannelTraffic {
 
   #targetSays(channel: Channel, type: number, bytes: Buffer): void {
     if (channel.refused && type === MESSAGE.channelClose) channel.replies.abandon();
-    if (channel.silenced && type !== MESSAGE.channelClose) return;
+    if (channel.silenced) {
+      if (type === MESSAGE.channelClose) this.#channels.closed(channel, "target");
+      return;
+    }
+    bytes.writeUInt32BE(channel.client, 1);
     if (this.#isInnerSsh(channel, type, bytes, "target")) return this.#cut(channel);
     this.#note(channel, type, bytes, "target");
     if (channel.credit > 0) return this.#settleCredit(channel, type, bytes);
@@ -86,7 +90,7 @@ export class ChannelTraffic {
     this.#refuseIn(channel);
     this.#passage.record({ type: "verdict", about: "command", kind: "block", ...INNER_SSH });
     this.#passage.say(MESSAGE.channelEof, channel.client);
-    channel.silenced = true;
+    this.#silence(channel);
   }
 
   /** The target gives a window of its own, of which the client has some already; or it will give none. */
@@ -238,17 +242,21 @@ export class ChannelTraffic {
     channel.replies.ours(() => {
       const at = { wantReply, terminal: channel.echo !== undefined };
       for (const answer of refusedCommand(channel.client, at, refusal)) this.#passage.toClient.pass(answer);
-      channel.silenced = true;
+      this.#silence(channel);
     });
   }
 
-  /**
-   * Closes a channel towards the target. What it answers, its own close, is passed on: only then may the client use its number
-   * again, and nothing that the target says by that number can be meant for another channel.
-   */
+  /** Closes a channel towards the target. */
   #refuseIn(channel: Channel): void {
     channel.refused = true;
     this.#passage.sayIn(channel, MESSAGE.channelClose);
+  }
+
+  /** And towards the client. */
+  #silence(channel: Channel): void {
+    this.#passage.say(MESSAGE.channelClose, channel.client);
+    channel.silenced = true;
+    this.#channels.settle(channel);
   }
 
   /** Nothing that the client says of a refused channel goes on: we have closed it towards the target. */

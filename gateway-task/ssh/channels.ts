@@ -14,13 +14,12 @@ interface Backlog {
 export interface Channel {
   readonly kind: string;
   readonly openedBy: Side;
-  /** The client's number: what messages to the client name it by. */
+  /** The client's number: what messages to the client name it by; and the target's. */
   client: number;
-  /** The target's. */
   target: number;
   /**
-   * What the client knows the target's number as. A target uses a number again when the channel is closed between it and us; the
-   * client may still speak of the old one.
+   * What either side knows the other's number as. A side uses a number again when the channel is closed between it and us; the
+   * other may not be done with it, and still speak of the old one.
    */
   readonly shown: number;
   /** Where a terminal was asked for: whether it shows what is typed. */
@@ -43,7 +42,7 @@ export interface Channel {
   closedByTarget: boolean;
   /** What was asked in it is refused, and we have closed it towards the target: nothing more of the client's goes on. */
   refused: boolean;
-  /** The client has had its answer: of the target's nothing more goes on but that it closes. */
+  /** We have closed it towards the client, too: nothing more of the target's goes on either. */
   silenced: boolean;
 }
 
@@ -58,16 +57,19 @@ const FORWARDS: ReadonlySet<string> = new Set([
 /** Channels of one session at a time; OpenSSH's server allows ten sessions, ControlMaster and forwards hundreds. */
 const MAX_CHANNELS = 1_024;
 
-/** A session's channels, by the numbers that the client knows: its own, and what it knows the target's as. */
+/** A session's channels, by the numbers that the two sides know. */
 export class Channels {
+  /** Client's numbers that are in use. */
   readonly #byClient = new Map<number, Channel>();
-  readonly #byShown = new Map<number, Channel>();
+  /** By what the client calls the target's number, and by what the target calls the client's. */
+  readonly #toTarget = new Map<number, Channel>();
+  readonly #toClient = new Map<number, Channel>();
   #shown = 0;
 
   /** Undefined where there are too many, or the number is in use. */
   open(openedBy: Side, number: number, kind: string): Channel | undefined {
     if (openedBy === "client" && this.#byClient.has(number)) return undefined;
-    if (this.#byClient.size + this.#byShown.size >= 2 * MAX_CHANNELS) return undefined;
+    if (Math.max(this.#byClient.size, this.#toClient.size, this.#toTarget.size) >= MAX_CHANNELS) return undefined;
     const channel: Channel = {
       kind,
       openedBy,
@@ -89,8 +91,10 @@ export class Channels {
     };
     this.#shown = (this.#shown + 1) % 2 ** 30;
     channel[openedBy] = number;
-    if (openedBy === "client") this.#byClient.set(number, channel);
-    else this.#byShown.set(channel.shown, channel);
+    if (openedBy === "client") {
+      this.#byClient.set(number, channel);
+      this.#toClient.set(channel.shown, channel);
+    } else this.#toTarget.set(channel.shown, channel);
     return channel;
   }
 
@@ -98,26 +102,35 @@ export class Channels {
   confirm(channel: Channel, number: number): boolean {
     if (channel.openedBy === "client") {
       channel.target = number;
-      this.#byShown.set(channel.shown, channel);
+      this.#toTarget.set(channel.shown, channel);
       return true;
     }
     if (this.#byClient.has(number)) return false;
     channel.client = number;
     this.#byClient.set(number, channel);
+    this.#toClient.set(channel.shown, channel);
     return true;
   }
 
-  /** What a message to this side calls by this number, as the client sends or sees it. */
+  /** What a message to this side calls by this number. */
   named(to: Side, number: number): Channel | undefined {
-    return (to === "target" ? this.#byShown : this.#byClient).get(number);
+    return (to === "target" ? this.#toTarget : this.#toClient).get(number);
   }
 
   /** Notes that a side has closed it, or that it was never opened there. */
   closed(channel: Channel, by: Side): void {
     if (by === "client") channel.closedByClient = true;
     else channel.closedByTarget = true;
-    if (!channel.closedByClient || !channel.closedByTarget) return;
-    if (this.#byClient.get(channel.client) === channel) this.#byClient.delete(channel.client);
-    this.#byShown.delete(channel.shown);
+    this.settle(channel);
+  }
+
+  /** Forgets it towards each side that is done with it. */
+  settle(channel: Channel): void {
+    const { closedByClient, closedByTarget, refused, silenced, client, shown } = channel;
+    if (closedByClient && (closedByTarget || silenced)) {
+      if (this.#byClient.get(client) === channel) this.#byClient.delete(client);
+      this.#toTarget.delete(shown);
+    }
+    if (closedByTarget && (closedByClient || refused)) this.#toClient.delete(shown);
   }
 }

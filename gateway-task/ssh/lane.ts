@@ -1,5 +1,5 @@
 import type { Permit, Side } from "../recorder/permit.ts";
-import type { Leg } from "./leg.ts";
+import type { Leg, Renumbered } from "./leg.ts";
 import { FRAME_BYTES } from "./messages.ts";
 
 /** A message behind its length, as it is recorded, until it is sent: shared by all lanes, which copy what is in it at once. */
@@ -20,7 +20,7 @@ export class Lane<To extends Side> {
   readonly #to: Leg<To>;
   readonly #from: Leg<Side>;
   readonly #failed: (error: unknown) => void;
-  #queue: { readonly recording: Recording<To>; readonly recipient: number | undefined }[] = [];
+  #queue: { readonly recording: Recording<To>; readonly as: Renumbered | undefined }[] = [];
   #busy = false;
   #stalled = false;
   #settled: Promise<void> = Promise.resolve();
@@ -35,21 +35,21 @@ export class Lane<To extends Side> {
   /**
    * @param message a message; its bytes can be used again as soon as this returns
    * @param recorded what is recorded of it, of the same length, where that is something else
-   * @param recipient the channel's number at the peer, where the message names it by another
+   * @param as numbers of channels that are others at the peer
    */
-  pass(message: Buffer, recorded: Buffer = message, recipient?: number): void {
+  pass(message: Buffer, recorded: Buffer = message, as?: Renumbered): void {
     const framed = this.#busy ? framedCopy(message) : framedInScratch(message);
     const kept = recorded === message ? framed : framedCopy(recorded);
-    if (this.#busy) return void this.#queue.push({ recording: () => this.#record(framed, kept), recipient });
+    if (this.#busy) return void this.#queue.push({ recording: () => this.#record(framed, kept), as });
     const permit = this.#record(framed, kept);
-    if (!(permit instanceof Promise)) return this.#send(permit, recipient);
+    if (!(permit instanceof Promise)) return this.#send(permit, as);
     if (framed.buffer === scratch.buffer) scratch = Buffer.allocUnsafeSlow(scratch.length); // the permit has the old one
-    this.#wait(permit, recipient);
+    this.#wait(permit, as);
   }
 
   /** The same of what is recorded in another way. Nothing is sent for a permit of no bytes. */
   by(recording: Recording<To>): void {
-    if (this.#busy) return void this.#queue.push({ recording, recipient: undefined });
+    if (this.#busy) return void this.#queue.push({ recording, as: undefined });
     const permit = recording();
     if (permit instanceof Promise) this.#wait(permit, undefined);
     else this.#send(permit, undefined);
@@ -60,24 +60,24 @@ export class Lane<To extends Side> {
     return this.#settled;
   }
 
-  #wait(permit: Promise<Permit<To>>, recipient: number | undefined): void {
+  #wait(permit: Promise<Permit<To>>, as: Renumbered | undefined): void {
     this.#busy = true;
     this.#from.pause();
-    this.#settled = this.#later(permit, recipient).then(
+    this.#settled = this.#later(permit, as).then(
       () => this.#from.resume(),
       (error: unknown) => this.#failed(error),
     );
   }
 
-  async #later(permit: Promise<Permit<To>>, recipient: number | undefined): Promise<void> {
-    this.#send(await permit, recipient);
+  async #later(permit: Promise<Permit<To>>, as: Renumbered | undefined): Promise<void> {
+    this.#send(await permit, as);
     for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift())
-      this.#send(await next.recording(), next.recipient);
+      this.#send(await next.recording(), next.as);
     this.#busy = false;
   }
 
-  #send(permit: Permit<To>, recipient: number | undefined): void {
-    if (permit.bytes.length > 0) this.#to.send(permit, recipient);
+  #send(permit: Permit<To>, as: Renumbered | undefined): void {
+    if (permit.bytes.length > 0) this.#to.send(permit, as);
     if (this.#stalled || !this.#to.isFull) return;
     this.#stalled = true;
     this.#from.pause();

@@ -52,6 +52,17 @@ const USERAUTH_BANNER = 53;
 /** RFC 4253 §11.1 SSH_DISCONNECT_BY_APPLICATION. */
 const BY_APPLICATION = 11;
 
+/** Numbers of channels in a message, as one side knows them. */
+export interface Renumbered {
+  /** Of the recipient, which stands behind the message's type. */
+  readonly recipient?: number;
+  /** Of the sender, in a message that opens a channel or confirms one, and where in the message it stands. */
+  readonly sender?: number;
+  readonly senderAt?: number;
+}
+
+const SAME: Renumbered = {};
+
 export interface LegEvents {
   /** One message of the connection protocol, valid during the call. */
   message(payload: Buffer): void;
@@ -137,15 +148,16 @@ export class Leg<To extends Side> {
 
   /**
    * Sends a message; its bytes, which begin with its length as they stand in the recording, can be used again afterwards.
-   * @param recipient the channel's number at this side, where what is recorded names it by another
+   * @param renumbered numbers of channels that are others at this side than in what is recorded
    */
-  send({ bytes }: Permit<To>, recipient?: number): void {
+  send({ bytes }: Permit<To>, { recipient, sender, senderAt }: Renumbered = SAME): void {
     const protocol = this.#protocol;
     if (protocol._destruct === undefined || !this.#socket.writable) return;
     const { write } = protocol._packetRW;
     const packet = write.alloc(bytes.length - FRAME_BYTES);
     packet.set(bytes.subarray(FRAME_BYTES), write.allocStart);
     if (recipient !== undefined) packet.writeUInt32BE(recipient, write.allocStart + 1);
+    if (sender !== undefined) packet.writeUInt32BE(sender, write.allocStart + (senderAt ?? 0));
     this.#cork();
     utils.sendPacket(protocol, write.finalize(packet));
     this.#count(bytes.length);

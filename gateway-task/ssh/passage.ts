@@ -4,8 +4,8 @@ import type { Channel } from "./channels.ts";
 import { Decider, type DeciderDeps } from "./decider.ts";
 import type { Asked } from "./gate.ts";
 import { framedCopy, Lane } from "./lane.ts";
-import type { Leg } from "./leg.ts";
-import { type Field, message } from "./messages.ts";
+import type { Leg, Renumbered } from "./leg.ts";
+import { type Field, MESSAGE, message } from "./messages.ts";
 import type { Refusal } from "./refusal.ts";
 
 const NOTHING = Buffer.alloc(0);
@@ -53,14 +53,16 @@ export class Passage {
     void Promise.resolve(this.#recorder.event(event)).catch(this.#failed);
   }
 
-  /** Passes a message to the target that is of no channel, or that opens one, or answers what the target opens. */
-  pass(bytes: Buffer): void {
-    this.#toTarget.pass(bytes);
+  /** Passes a message to the target that is of no channel; `as` tells the number of one that it opens. */
+  pass(bytes: Buffer, as?: Renumbered): void {
+    this.#toTarget.pass(bytes, bytes, as);
   }
 
   /** Passes a message of a channel to the target, as the client names it; `recorded` is what is stored of it. */
-  passIn({ target }: Channel, bytes: Buffer, recorded: Buffer = bytes): void {
-    this.#toTarget.pass(bytes, recorded, target);
+  passIn({ target, shown }: Channel, bytes: Buffer, recorded: Buffer = bytes): void {
+    const confirms = bytes[0] === MESSAGE.channelOpenConfirmation;
+    const as = confirms ? { recipient: target, sender: shown, senderAt: 5 } : { recipient: target };
+    this.#toTarget.pass(bytes, recorded, as);
   }
 
   /** Sends the client a message of ours. */

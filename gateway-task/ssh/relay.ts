@@ -180,6 +180,7 @@ export class Relay {
   #clientOpens(bytes: Buffer): void {
     const fields = new MessageFields(bytes);
     const kind = fields.text();
+    const senderAt = fields.at;
     const sender = fields.uint32();
     clampPacketSize(bytes, fields.at + 4);
     const request = Buffer.from(bytes);
@@ -189,8 +190,8 @@ export class Relay {
     };
     const go = (): void => {
       const channel = this.#channels.open("client", sender, kind);
-      if (channel === undefined) refuse("the session has too many channels", OPEN_FAILURE.resourceShortage);
-      else this.#passage.pass(request);
+      if (channel === undefined) return refuse("the session has too many channels", OPEN_FAILURE.resourceShortage);
+      this.#passage.pass(request, { sender: channel.shown, senderAt });
     };
     if (kind === "session") return go();
     if (kind !== "direct-tcpip" && kind !== "direct-streamlocal@openssh.com")
