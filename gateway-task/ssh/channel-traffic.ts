@@ -1,8 +1,12 @@
 import { SallyportError } from "../../core/errors.ts";
 import type { Side } from "../recorder/permit.ts";
+import { askedBy } from "./asked.ts";
 import type { Channel, Channels } from "./channels.ts";
 import { EchoWatch } from "./echo-watch.ts";
 import type { Asked } from "./gate.ts";
+import { isText } from "./masking/is-text.ts";
+import { OutputMasker } from "./masking/output-masker.ts";
+import type { SessionMasks } from "./masking/session-masks.ts";
 import { clampPacketSize, DATA_AT, MESSAGE, MessageFields } from "./messages.ts";
 import type { Passage } from "./passage.ts";
 import { notice, type Refusal, refusedCommand } from "./refusal.ts";
@@ -31,10 +35,20 @@ const HARMLESS_REQUESTS: ReadonlySet<string> = new Set([
 export class ChannelTraffic {
   readonly #passage: Passage;
   readonly #channels: Channels;
+  readonly #masks: SessionMasks | undefined;
+  /** Of the channels whose output is masked. */
+  readonly #outputs = new Set<OutputMasker>();
 
-  constructor(passage: Passage, channels: Channels) {
+  /** @param masks undefined: nothing is masked */
+  constructor(passage: Passage, channels: Channels, masks: SessionMasks | undefined) {
     this.#passage = passage;
     this.#channels = channels;
+    this.#masks = masks;
+  }
+
+  /** The target sends nothing more: what is held of its output goes on. */
+  targetEnded(): void {
+    for (const output of this.#outputs) output.end();
   }
 
   /** Takes a message; its bytes can be used again afterwards. */
@@ -71,14 +85,17 @@ export class ChannelTraffic {
     }
     this.#note(channel, type, bytes, "target");
     if (channel.credit > 0) return this.#settleCredit(channel, type, bytes);
-    const pass = (): void => this.#passage.toClient.pass(bytes);
     if (type === MESSAGE.channelSuccess || type === MESSAGE.channelFailure)
-      return answerOf("target", channel.replies, pass);
-    pass();
-    if (type !== MESSAGE.channelData) return;
-    const data = bytes.subarray(DATA_AT);
-    channel.echo?.shown(data);
-    channel.sftp?.answered(data);
+      return answerOf("target", channel.replies, () => this.#passage.toClient.pass(bytes));
+    this.#show(channel, type, bytes);
+    if (type === MESSAGE.channelData) channel.sftp?.answered(bytes.subarray(DATA_AT));
+  }
+
+  /** What the target says in a channel, in order, and masked where that is to be. */
+  #show({ output, echo }: Channel, type: number, bytes: Buffer): void {
+    const isEcho = type === MESSAGE.channelData && echo?.shown(bytes.subarray(DATA_AT)) === true;
+    if (output === undefined) this.#passage.toClient.pass(bytes);
+    else output.take(bytes, isEcho);
   }
 
   /** The target gives a window of its own, of which the client has some already; or it will give none. */
@@ -91,7 +108,7 @@ export class ChannelTraffic {
     if (granted > known) this.#passage.say("client", MESSAGE.channelWindowAdjust, channel.client, granted - known);
     else if (type === MESSAGE.channelSuccess || type === MESSAGE.channelFailure)
       answerOf("target", channel.replies, () => this.#passage.toClient.pass(bytes));
-    else if (!adjusts) this.#passage.toClient.pass(bytes);
+    else if (!adjusts) this.#show(channel, type, bytes);
     if (channel.credit === 0 && channel.giveUp === undefined) this.#release(channel);
   }
 
@@ -108,6 +125,7 @@ export class ChannelTraffic {
         return;
       case MESSAGE.channelClose:
         this.#channels.closed(channel, from);
+        if (from === "target" && channel.output !== undefined) this.#outputs.delete(channel.output);
     }
   }
 
@@ -125,7 +143,8 @@ export class ChannelTraffic {
     if (sftp !== undefined) return sftp.take(bytes);
     if (echo === undefined) return this.#passage.toTarget.pass(bytes);
     const data = bytes.subarray(DATA_AT);
-    const stored = echo.typed(data);
+    const typed = echo.typed(data);
+    const stored = this.#masks?.typed(typed) ?? typed;
     const recorded = stored === data ? bytes : Buffer.concat([bytes.subarray(0, DATA_AT), stored]);
     this.#passage.toTarget.pass(bytes, recorded);
   }
@@ -159,9 +178,18 @@ export class ChannelTraffic {
     const granted = (): void => {
       // Each thing that is done by it is judged by itself.
       if (asked.kind === "subsystem" && asked.name === "sftp") channel.sftp = this.#sftp(channel);
+      if (isText(asked)) channel.output ??= this.#masked();
       go(request);
     };
     this.#ask(channel, asked, granted, (refusal) => this.#refuse(channel, request, wantReply, refusal));
+  }
+
+  #masked(): OutputMasker | undefined {
+    if (this.#masks === undefined) return undefined;
+    const { toClient, fail } = this.#passage;
+    const output = new OutputMasker(this.#masks, (bytes, recorded) => toClient.pass(bytes, recorded), fail);
+    this.#outputs.add(output);
+    return output;
   }
 
   #sftp(channel: Channel): SftpChannel {
@@ -245,23 +273,5 @@ export class ChannelTraffic {
     const told = notice(channel.client, channel.echo !== undefined, text);
     channel.debt += told.bytes;
     this.#passage.toClient.pass(told.message);
-  }
-}
-
-/** What a request of a session's channel asks that is to be judged; undefined for one that the gateway does not know. */
-function askedBy(name: string, fields: MessageFields): Asked | undefined {
-  switch (name) {
-    case "shell":
-      return { kind: "shell" };
-    case "exec":
-      return { kind: "command", command: Buffer.from(fields.bytes()) };
-    case "subsystem":
-      return { kind: "subsystem", name: fields.text() };
-    case "auth-agent-req@openssh.com":
-      return { kind: "agent" };
-    case "x11-req":
-      return { kind: "x11" };
-    default:
-      return undefined;
   }
 }

@@ -1,5 +1,6 @@
 import type { Side } from "../recorder/permit.ts";
 import type { EchoWatch } from "./echo-watch.ts";
+import type { OutputMasker } from "./masking/output-masker.ts";
 import { Replies } from "./replies.ts";
 import type { SftpChannel } from "./sftp-channel.ts";
 
@@ -19,6 +20,8 @@ export interface Channel {
   echo: EchoWatch | undefined;
   /** Where it carries the file transfer protocol. */
   sftp: SftpChannel | undefined;
+  /** Where what it shows is masked. */
+  output: OutputMasker | undefined;
   /** Answers to requests of the client's. */
   readonly replies: Replies;
   /** Bytes of ours that the client's window was spent on: the target does not know of them. */
@@ -58,6 +61,7 @@ export class Channels {
       target: -1,
       echo: undefined,
       sftp: undefined,
+      output: undefined,
       replies: new Replies(),
       debt: 0,
       credit: 0,

@@ -30,7 +30,8 @@ export class Passage {
   readonly expected = new Set<string>();
   readonly #recorder: SessionRecorder;
   readonly #decider: Decider;
-  readonly #failed: (error: unknown) => void;
+  /** Ends the session with whatever was thrown while it was served. */
+  readonly fail: (error: unknown) => void;
   #over = false;
 
   constructor(
@@ -41,7 +42,7 @@ export class Passage {
     failed: (error: unknown) => void,
   ) {
     this.#recorder = recorder;
-    this.#failed = failed;
+    this.fail = failed;
     this.toClient = new Lane((bytes, kept) => recorder.output(bytes, kept), client, target, failed);
     this.toTarget = new Lane((bytes, kept) => recorder.input(bytes, kept), target, client, failed);
     this.#decider = new Decider(deps, (event) => recorder.event(event));
@@ -70,7 +71,7 @@ export class Passage {
       else refuse(refusal);
       waited();
     };
-    decision.pending.then(decided).catch(this.#failed);
+    decision.pending.then(decided).catch(this.fail);
   }
 
   /** The session ends: what waits is cancelled, and nothing is done any more. */

@@ -16,12 +16,12 @@ const MIN_JWT = 36;
 const AWS_SECRET_BYTES = 40;
 /** A line of a PEM's body has 64 characters (RFC 7468 §2). */
 const MIN_PEM_LINE = 40;
-const PEM_MARK = Buffer.from("PRIVATE KEY-----");
-const PEM_BEGIN = Buffer.from("-----BEGIN ");
-const PEM_END = Buffer.from("-----END ");
+export const PEM_MARK = Buffer.from("PRIVATE KEY-----");
+export const PEM_BEGIN = Buffer.from("-----BEGIN ");
+export const PEM_END = Buffer.from("-----END ");
 /** `ENCRYPTED`, `OPENSSH`, `RSA`, … */
-const MAX_PEM_LABEL = 40;
-const DASHES = Buffer.from("-----");
+export const MAX_PEM_LABEL = 40;
+export const DASHES = Buffer.from("-----");
 const DOT = 0x2e;
 const SMALL_B = 0x62;
 const SMALL_R = 0x72;

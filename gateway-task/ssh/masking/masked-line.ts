@@ -1,0 +1,110 @@
+import type { Hit } from "../../../core/masking/detectors/hits.ts";
+import { LineText } from "./line-text.ts";
+import { type MaskSink, maskedBy, type StreamView, type View } from "./views.ts";
+
+/** Of a longer line the first half is dealt with as if nothing more came: so long a value is found, and no longer one. */
+const MAX_LINE = 16 << 10;
+const KEPT = MAX_LINE / 2;
+
+/** One line of output as it comes: masks what is found in it as soon as nothing that may still come can change that. */
+export class MaskedLine {
+  readonly #views: readonly StreamView[];
+  readonly #sink: MaskSink;
+  readonly #line = new LineText();
+  /** Bytes of it that are as they stay. */
+  #decided = 0;
+  /** Values that begin before here have been counted. */
+  #counted = 0;
+
+  constructor(views: readonly StreamView[], sink: MaskSink) {
+    this.#views = views;
+    this.#sink = sink;
+  }
+
+  get isEmpty(): boolean {
+    return this.#line.length === 0;
+  }
+
+  /** The position of its first byte that is not decided; undefined where all are. */
+  get undecided(): number | undefined {
+    return this.#decided < this.#line.length ? this.#line.positionOf(this.#decided) : undefined;
+  }
+
+  add(byte: number, position: number): void {
+    this.#line.add(byte, position);
+    if (this.#line.length === MAX_LINE) this.#shorten();
+  }
+
+  /** Decides what can be decided. */
+  settle(): void {
+    this.#decide(this.#undecidedFrom());
+  }
+
+  /** Decides what stands before a position: what is found later is masked from there on. */
+  letGo(before: number): void {
+    const upTo = this.#line.countBefore(before);
+    if (upTo <= this.#decided) return;
+    this.#mask(this.#found(), upTo);
+    this.#decided = upTo;
+  }
+
+  /** The line is complete. */
+  end(): void {
+    this.letGo(Infinity);
+    const { text } = this.#line;
+    for (const { finder } of this.#views) finder.next(text);
+    this.#line.clear();
+    this.#decided = this.#counted = 0;
+  }
+
+  #undecidedFrom(): number {
+    const { text } = this.#line;
+    let at = text.length;
+    for (const { finder } of this.#views) at = Math.min(at, finder.undecidedFrom(text));
+    return at;
+  }
+
+  /** Up to an offset, or to where a value begins that reaches beyond it. */
+  #decide(upTo: number): void {
+    if (upTo <= this.#decided) return;
+    const found = this.#found();
+    let end = upTo;
+    for (const { start } of found.flat().filter((hit) => hit.start < upTo && hit.end > upTo))
+      end = Math.min(end, start);
+    this.#mask(found, end);
+    this.#decided = Math.max(this.#decided, end);
+  }
+
+  #found(): readonly (readonly Hit[])[] {
+    const { text } = this.#line;
+    return this.#views.map(({ finder }) => finder.find(text));
+  }
+
+  #shorten(): void {
+    const upTo = Math.max(this.#undecidedFrom(), MAX_LINE - KEPT);
+    this.#mask(this.#found(), upTo);
+    this.#decided = Math.max(this.#decided, upTo) - KEPT;
+    this.#counted = Math.max(0, this.#counted - KEPT);
+    this.#line.forget(KEPT);
+  }
+
+  /** Every value that begins before `end`, whole. */
+  #mask(found: readonly (readonly Hit[])[], end: number): void {
+    const { text } = this.#line;
+    for (const [n, { view }] of this.#views.entries())
+      for (const hit of found[n] ?? []) {
+        if (hit.start >= end) break;
+        if (hit.end <= this.#decided) continue;
+        if (view.of !== "client") this.#count(view, hit);
+        const masked = maskedBy(view, hit, text);
+        for (let at = Math.max(hit.start, this.#decided); at < hit.end; at++)
+          this.#sink.put(view, this.#line.positionOf(at), masked[at - hit.start] ?? 0);
+      }
+  }
+
+  #count({ masking }: View, hit: Hit): void {
+    const rule = hit.start < this.#counted ? undefined : masking.ruleOf(hit);
+    if (rule !== undefined) this.#sink.found(rule);
+    this.#counted = Math.max(this.#counted, hit.end);
+  }
+}

@@ -1,0 +1,114 @@
+import { Escapes, ESCAPE, isLineEnd, PART, SHIFT_IN, SHIFT_OUT } from "./escapes.ts";
+import { MaskedLine } from "./masked-line.ts";
+import { type MaskSink, maskedBy, type StreamView, type View } from "./views.ts";
+
+/** Follows one stream of a channel's output, and masks what is found in its lines, between and across escape sequences. */
+export class MaskedStream {
+  readonly #views: readonly StreamView[];
+  readonly #sink: MaskSink;
+  readonly #escapes = new Escapes();
+  readonly #line: MaskedLine;
+  /** What stands within a string for the terminal is no part of the line around it. */
+  readonly #string: MaskedLine;
+
+  constructor(views: readonly View[], sink: MaskSink) {
+    const ofStream = (): StreamView[] => views.map((view) => ({ view, finder: view.masking.lineFinder() }));
+    this.#views = ofStream();
+    this.#sink = sink;
+    this.#line = new MaskedLine(this.#views, sink);
+    this.#string = new MaskedLine(ofStream(), sink);
+  }
+
+  /** The position of its first byte that is not decided; undefined where all that has come are. */
+  get undecided(): number | undefined {
+    const [line, string] = [this.#line.undecided, this.#string.undecided];
+    return line === undefined || string === undefined ? (line ?? string) : Math.min(line, string);
+  }
+
+  /**
+   * Takes the stream's next bytes, and masks in them, and in those before, what it can decide.
+   * @param position of the first of them in the channel's output
+   */
+  push(bytes: Buffer, position: number): void {
+    const plainEnd = firstEscape(bytes);
+    for (let at = 0; at < bytes.length;) {
+      const isFree = this.#line.isEmpty && this.#escapes.isInText && !this.#isWithinKey;
+      const next = isFree && at < plainEnd ? this.#plainLines(bytes, at, plainEnd, position) : at;
+      at = next > at ? next : this.#follow(bytes, at, position);
+    }
+    this.#line.settle();
+    this.#string.settle();
+  }
+
+  /** Decides what stands before a position: of a value whose end is still to come, the beginning goes on as it is. */
+  letGo(before: number): void {
+    this.#line.letGo(before);
+    this.#string.letGo(before);
+  }
+
+  get #isWithinKey(): boolean {
+    return this.#views.some(({ finder }) => finder.isWithinKey);
+  }
+
+  /** Whole lines without escape sequences; answers where they end, or where a line begins that is one of a private key. */
+  #plainLines(bytes: Buffer, from: number, to: number, position: number): number {
+    let end = to;
+    while (end > from && !isLineEnd(bytes[end - 1] ?? 0)) end--;
+    if (!this.#views.some(({ finder }) => finder.mayFind(bytes, from, end))) return end;
+    for (let at = from; at < end;) {
+      let lineEnd = at;
+      while (!isLineEnd(bytes[lineEnd] ?? 0)) lineEnd++;
+      if (lineEnd > at) this.#plainLine(bytes, at, lineEnd, position);
+      at = lineEnd + 1;
+      if (this.#isWithinKey) return at;
+    }
+    return end;
+  }
+
+  #plainLine(bytes: Buffer, from: number, to: number, position: number): void {
+    const line = bytes.subarray(from, to);
+    for (const { finder, view } of this.#views) {
+      const masks = finder.find(line).map((hit) => ({ hit, masked: maskedBy(view, hit, line) }));
+      finder.next(line); // before its bytes are changed
+      for (const { hit, masked } of masks) {
+        const rule = view.of === "client" ? undefined : view.masking.ruleOf(hit);
+        if (rule !== undefined) this.#sink.found(rule);
+        for (const [n, byte] of masked.entries()) this.#sink.put(view, position + from + hit.start + n, byte);
+      }
+    }
+  }
+
+  /** Byte by byte, up to the end of a line; answers the offset behind it. */
+  #follow(bytes: Buffer, from: number, position: number): number {
+    for (let at = from; at < bytes.length; at++) {
+      const byte = bytes[at] as number;
+      switch (this.#escapes.take(byte)) {
+        case PART.text:
+          this.#line.add(byte, position + at);
+          break;
+        case PART.string:
+          this.#string.add(byte, position + at);
+          break;
+        case PART.stringEnd:
+          this.#string.end();
+          break;
+        case PART.lineEnd:
+          this.#line.end();
+          return at + 1;
+        case PART.nothing:
+          break;
+      }
+    }
+    return bytes.length;
+  }
+}
+
+/** Where escape sequences begin, or other controls that show nothing; the length where there are none. */
+function firstEscape(bytes: Buffer): number {
+  let first = bytes.length;
+  for (const control of [ESCAPE, SHIFT_IN, SHIFT_OUT]) {
+    const at = bytes.indexOf(control);
+    if (at >= 0) first = Math.min(first, at);
+  }
+  return first;
+}
