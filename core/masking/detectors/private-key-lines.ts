@@ -1,7 +1,7 @@
 import { PEM_BEGIN, PEM_END, PEM_MARK, DASHES, MAX_PEM_LABEL } from "./tokens.ts";
 
 /** Base64 alone, as a body's lines are, whatever stands before it in a diff or a quotation; a header (RFC 1421 §4.6); or nothing. */
-const KEY_LINE = /^[\s>+|]*[A-Za-z0-9+/=]*\s*$|[A-Za-z0-9+/]{24}|^\s*[A-Za-z][A-Za-z-]*: /;
+const KEY_LINE = /^[\s>+|]{0,8}[A-Za-z0-9+/=]*\s*$|[A-Za-z0-9+/]{24}|^\s*[A-Za-z][A-Za-z-]*: /;
 
 /** Whether a line may be one of a key in PEM (RFC 7468 §2) that an earlier line has begun. */
 export function isKeyLine(line: Buffer): boolean {

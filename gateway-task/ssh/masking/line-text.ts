@@ -1,10 +1,12 @@
 /** Most lines are shorter; a long one's memory is given back when it has ended. */
 const USUAL_BYTES = 512;
+const NO_BYTES = Buffer.alloc(0);
+const NO_POSITIONS = new Float64Array(0);
 
 /** The text of one line as far as it has come, and where in the channel's output each of its bytes stands. */
 export class LineText {
-  #bytes = Buffer.alloc(USUAL_BYTES);
-  #positions = new Float64Array(USUAL_BYTES);
+  #bytes = NO_BYTES;
+  #positions = NO_POSITIONS;
   #length = 0;
 
   get length(): number {
@@ -32,9 +34,20 @@ export class LineText {
   }
 
   add(byte: number, position: number): void {
-    if (this.#length === this.#bytes.length) this.#resize(2 * this.#length);
+    if (this.#length === this.#bytes.length) this.#grow();
     this.#bytes[this.#length] = byte;
     this.#positions[this.#length++] = position;
+  }
+
+  /** Adds bytes that stand next to each other. */
+  addAll(bytes: Buffer, from: number, to: number, position: number): void {
+    const start = this.#length - from;
+    while (start + to > this.#bytes.length) this.#grow();
+    for (let at = from; at < to; at++) {
+      this.#bytes[start + at] = bytes[at] as number;
+      this.#positions[start + at] = position + at - from;
+    }
+    this.#length = start + to;
   }
 
   /** Forgets its first bytes. */
@@ -46,10 +59,13 @@ export class LineText {
 
   clear(): void {
     this.#length = 0;
-    if (this.#bytes.length > USUAL_BYTES) this.#resize(USUAL_BYTES);
+    if (this.#bytes.length <= USUAL_BYTES) return;
+    this.#bytes = NO_BYTES;
+    this.#positions = NO_POSITIONS;
   }
 
-  #resize(capacity: number): void {
+  #grow(): void {
+    const capacity = Math.max(USUAL_BYTES, 2 * this.#bytes.length);
     const bytes = Buffer.alloc(capacity);
     const positions = new Float64Array(capacity);
     bytes.set(this.text);

@@ -2,9 +2,10 @@ import type { Hit } from "../../../core/masking/detectors/hits.ts";
 import { LineText } from "./line-text.ts";
 import { type MaskSink, maskedBy, type StreamView, type View } from "./views.ts";
 
-/** Of a longer line the first half is dealt with as if nothing more came: so long a value is found, and no longer one. */
+/** Of a longer line all but the last bytes is dealt with as if nothing more came … */
 const MAX_LINE = 16 << 10;
-const KEPT = MAX_LINE / 2;
+/** … so that a value is found that is no longer than those. */
+const KEPT = 4 << 10;
 
 /** One line of output as it comes: masks what is found in it as soon as nothing that may still come can change that. */
 export class MaskedLine {
@@ -33,6 +34,16 @@ export class MaskedLine {
   add(byte: number, position: number): void {
     this.#line.add(byte, position);
     if (this.#line.length === MAX_LINE) this.#shorten();
+  }
+
+  /** Adds bytes that stand next to each other. */
+  addAll(bytes: Buffer, from: number, to: number, position: number): void {
+    for (let at = from; at < to;) {
+      const end = Math.min(to, at + MAX_LINE - this.#line.length);
+      this.#line.addAll(bytes, at, end, position + at - from);
+      at = end;
+      if (this.#line.length === MAX_LINE) this.#shorten();
+    }
   }
 
   /** Decides what can be decided. */
@@ -83,9 +94,10 @@ export class MaskedLine {
   #shorten(): void {
     const upTo = Math.max(this.#undecidedFrom(), MAX_LINE - KEPT);
     this.#mask(this.#found(), upTo);
-    this.#decided = Math.max(this.#decided, upTo) - KEPT;
-    this.#counted = Math.max(0, this.#counted - KEPT);
-    this.#line.forget(KEPT);
+    const forgotten = MAX_LINE - KEPT;
+    this.#decided = Math.max(this.#decided, upTo) - forgotten;
+    this.#counted = Math.max(0, this.#counted - forgotten);
+    this.#line.forget(forgotten);
   }
 
   /** Every value that begins before `end`, whole. */

@@ -2,6 +2,9 @@ import { Escapes, ESCAPE, isLineEnd, PART, SHIFT_IN, SHIFT_OUT } from "./escapes
 import { MaskedLine } from "./masked-line.ts";
 import { type MaskSink, maskedBy, type StreamView, type View } from "./views.ts";
 
+/** The first byte that is no control (ECMA-48 §5.2). */
+const FIRST_VISIBLE = 0x20;
+
 /** Follows one stream of a channel's output, and masks what is found in its lines, between and across escape sequences. */
 export class MaskedStream {
   readonly #views: readonly StreamView[];
@@ -81,6 +84,12 @@ export class MaskedStream {
   /** Byte by byte, up to the end of a line; answers the offset behind it. */
   #follow(bytes: Buffer, from: number, position: number): number {
     for (let at = from; at < bytes.length; at++) {
+      if (this.#escapes.isInText) {
+        const end = visibleEnd(bytes, at);
+        this.#line.addAll(bytes, at, end, position + at);
+        at = end;
+        if (at === bytes.length) break;
+      }
       const byte = bytes[at] as number;
       switch (this.#escapes.take(byte)) {
         case PART.text:
@@ -101,6 +110,13 @@ export class MaskedStream {
     }
     return bytes.length;
   }
+}
+
+/** Behind the bytes from `from` on that are neither an escape nor another control. */
+function visibleEnd(bytes: Buffer, from: number): number {
+  let at = from;
+  while (at < bytes.length && (bytes[at] ?? 0) >= FIRST_VISIBLE) at++;
+  return at;
 }
 
 /** Where escape sequences begin, or other controls that show nothing; the length where there are none. */
