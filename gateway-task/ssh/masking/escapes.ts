@@ -21,7 +21,7 @@ export const PART = {
 export type Part = (typeof PART)[keyof typeof PART];
 
 const BELL = 0x07;
-const LINE_FEED = 0x0a;
+export const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
 /** They switch between character sets; some terminals' "plain again" ends with one. */
 export const SHIFT_OUT = 0x0e;

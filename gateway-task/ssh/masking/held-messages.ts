@@ -68,13 +68,12 @@ export class HeldMessages {
     this.#messages.push({ bytes: message, recorded: undefined, at, from, to: this.#position, heldSince: undefined });
   }
 
-  /** Puts a byte in the place of another; one that has gone on stays as it was. */
-  put({ of }: View, position: number, byte: number): void {
+  /** Puts bytes, all within one message, in the place of others; what has gone on stays as it was. */
+  put({ of }: View, position: number, bytes: Buffer): void {
     const message = this.#holding(position);
     if (message === undefined) return;
-    const offset = message.at + position - message.from;
-    if (of === "record") (message.recorded ??= Buffer.from(message.bytes))[offset] = byte;
-    else message.bytes[offset] = byte;
+    const into = of === "record" ? (message.recorded ??= Buffer.from(message.bytes)) : message.bytes;
+    bytes.copy(into, message.at + position - message.from);
   }
 
   /** Sends on what lies before a position, and keeps the rest. */

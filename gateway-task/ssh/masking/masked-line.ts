@@ -110,7 +110,7 @@ export class MaskedLine {
         if (view.of !== "client") this.#count(view, hit);
         const masked = maskedBy(view, hit, text);
         for (let at = Math.max(hit.start, this.#decided); at < hit.end; at++)
-          this.#sink.put(view, this.#line.positionOf(at), masked[at - hit.start] ?? 0);
+          this.#sink.put(view, this.#line.positionOf(at), masked.subarray(at - hit.start, at - hit.start + 1));
       }
   }
 

@@ -1,7 +1,9 @@
-import { Escapes, ESCAPE, isLineEnd, PART, SHIFT_IN, SHIFT_OUT } from "./escapes.ts";
+import { Escapes, ESCAPE, isLineEnd, LINE_FEED, PART, SHIFT_IN, SHIFT_OUT } from "./escapes.ts";
 import { MaskedLine } from "./masked-line.ts";
 import { type MaskSink, maskedBy, type StreamView, type View } from "./views.ts";
 
+/** So much of plain text is looked at in one go: where nothing may be found in it, none of its lines is looked at. */
+const BLOCK_BYTES = 2 << 10;
 /** The first byte that is no control (ECMA-48 §5.2). */
 const FIRST_VISIBLE = 0x20;
 
@@ -57,26 +59,35 @@ export class MaskedStream {
   #plainLines(bytes: Buffer, from: number, to: number, position: number): number {
     let end = to;
     while (end > from && !isLineEnd(bytes[end - 1] ?? 0)) end--;
-    if (!this.#views.some(({ finder }) => finder.mayFind(bytes, from, end))) return end;
     for (let at = from; at < end;) {
-      let lineEnd = at;
-      while (!isLineEnd(bytes[lineEnd] ?? 0)) lineEnd++;
-      if (lineEnd > at) this.#plainLine(bytes, at, lineEnd, position);
-      at = lineEnd + 1;
+      const blockEnd = lineEndFrom(bytes, Math.min(at + BLOCK_BYTES, end) - 1) + 1;
+      const mayFind = this.#views.some(({ finder }) => finder.mayFind(bytes, at, blockEnd));
+      at = mayFind ? this.#plainBlock(bytes, at, blockEnd, position) : blockEnd;
       if (this.#isWithinKey) return at;
     }
     return end;
   }
 
-  #plainLine(bytes: Buffer, from: number, to: number, position: number): void {
-    const line = bytes.subarray(from, to);
+  #plainBlock(bytes: Buffer, from: number, to: number, position: number): number {
+    for (let at = from; at < to;) {
+      const lineEnd = lineEndFrom(bytes, at);
+      if (lineEnd > at) this.#plainLine(bytes.subarray(at, lineEnd), position + at);
+      at = lineEnd + 1;
+      if (this.#isWithinKey) return at;
+    }
+    return to;
+  }
+
+  #plainLine(line: Buffer, position: number): void {
     for (const { finder, view } of this.#views) {
-      const masks = finder.find(line).map((hit) => ({ hit, masked: maskedBy(view, hit, line) }));
+      const hits = finder.find(line);
+      if (hits.length === 0) continue; // it begins no key either
+      const masks = hits.map((hit) => maskedBy(view, hit, line));
       finder.next(line); // before its bytes are changed
-      for (const { hit, masked } of masks) {
+      for (const [n, hit] of hits.entries()) {
         const rule = view.of === "client" ? undefined : view.masking.ruleOf(hit);
         if (rule !== undefined) this.#sink.found(rule);
-        for (const [n, byte] of masked.entries()) this.#sink.put(view, position + from + hit.start + n, byte);
+        this.#sink.put(view, position + hit.start, masks[n] ?? line);
       }
     }
   }
@@ -110,6 +121,13 @@ export class MaskedStream {
     }
     return bytes.length;
   }
+}
+
+/** Where the line ends that the byte at `from` is of; there is such a place. */
+function lineEndFrom(bytes: Buffer, from: number): number {
+  let at = from;
+  while (!isLineEnd(bytes[at] ?? LINE_FEED)) at++;
+  return at;
 }
 
 /** Behind the bytes from `from` on that are neither an escape nor another control. */

@@ -8,9 +8,10 @@ export interface View {
   readonly of: "client" | "record" | "both";
 }
 
-/** Where what stands in a value's place is put: at its bytes' positions in the channel's output. */
+/** Where what stands in a value's place is put. */
 export interface MaskSink {
-  put(view: View, position: number, byte: number): void;
+  /** Bytes that stand next to each other, from a position in the channel's output on. */
+  put(view: View, position: number, bytes: Buffer): void;
   /** A value was found that the record does not hold. */
   found(rule: MaskRule): void;
 }
