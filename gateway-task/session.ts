@@ -200,10 +200,11 @@ function maskingOf(
   authorised: AnyAuthorised,
   now: Instant,
 ): SessionMasking | undefined {
-  // What passes by SSH is not masked yet: its recording must not say that it is.
-  if (authorised.connection.protocol !== "postgres") return undefined;
-  const rules = masking?.(authorised.connection);
-  if (rules === undefined || (!rules.hasColumnRules && !rules.hasDetectors)) return undefined;
+  const { connection } = authorised;
+  const rules = masking?.(connection);
+  // Rules for columns mean nothing where there are none: a recording must not say that they mask something.
+  const columnRules = connection.protocol === "postgres" && rules?.hasColumnRules === true;
+  if (rules === undefined || (!columnRules && !rules.hasDetectors)) return undefined;
   const unmaskedBy = policies().exempts(askOf(authorised, now), "masking");
   return { rules, unmaskedBy };
 }

@@ -5,8 +5,10 @@ import { columnPattern, type ColumnPattern } from "./column-pattern.ts";
 import { detectText, detectTyped, hidesContents, showsContents } from "./detect.ts";
 import { detectorSet } from "./detector-set.ts";
 import { keyedDigest, type KeyedDigest } from "./keyed-digest.ts";
+import { LineFinder } from "./line-finder.ts";
 import type { ColumnName, Masking, MaskingConfig } from "./masking.ts";
 import { maskingFile, type ColumnRule, type DetectorRule, type MaskingFile } from "./schema.ts";
+import { maskToLength } from "./same-length.ts";
 import { maskTyped } from "./value-mask.ts";
 
 /** Half of HMAC-SHA-256's digest (RFC 2104 §3). */
@@ -69,6 +71,12 @@ function maskingOf(file: MaskingFile, applies: Applies, version: string, digest:
     detectInValue: (value, type, format, count) => detectTyped(look, value, type, format, count),
     detectInText: (text, count) => detectText(look, text, count),
     search: (chunk, from, to) => set.search(chunk, from, to),
+    lineFinder: () => new LineFinder(set),
+    ruleOf: ({ rule }) => set.rules[rule],
+    maskToLength: ({ rule }, value) => {
+      const { style = "full" } = set.rules[rule] ?? {};
+      return maskToLength(rule === set.privateKey && style === "partial" ? "full" : style, value, digest);
+    },
     alwaysLook: (type, format) => hidesContents(set, type, format),
     isSearched: showsContents,
   };

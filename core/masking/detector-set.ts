@@ -43,6 +43,11 @@ export interface DetectorSet {
   readonly rules: readonly MaskRule[];
   /** Whether one of them is for payment cards, which also hide in integers. */
   readonly cards: boolean;
+  /** Whether one of them is for e-mail addresses; whether one is a pattern of the configuration. */
+  readonly hasMails: boolean;
+  readonly hasCustom: boolean;
+  /** The first rule for private keys; -1 where there is none. */
+  readonly privateKey: number;
   /** Monotone: true of a stretch of bytes if it is true of any part of it. */
   mayContain(bytes: Buffer, from: number, to: number): boolean;
   /** Asks of each value in a stretch what `mayContain` says of it; yes more often, where one `mayContain` needs others to be sure. */
@@ -59,6 +64,9 @@ export function detectorSet(rules: readonly DetectorRule[]): DetectorSet {
   return {
     rules,
     cards: rules.some((rule) => rule.detect === "card"),
+    hasMails: rules.some((rule) => rule.detect === "email"),
+    hasCustom: rules.some((rule) => rule.detect === "custom"),
+    privateKey: rules.findIndex((rule) => rule.detect === "private-key"),
     mayContain: (bytes, from, to) => {
       for (const family of families) if (family.mayHold(bytes, from, to)) return true;
       return false;

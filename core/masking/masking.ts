@@ -1,3 +1,6 @@
+import type { Hit } from "./detectors/hits.ts";
+import type { LineFinder } from "./line-finder.ts";
+
 /** How a value is masked. `hash` is deterministic a deployment, so that joins and counts still work. */
 export type MaskStyle = "full" | "partial" | "hash" | "null" | "format-preserving";
 
@@ -68,6 +71,12 @@ export interface Masking {
    * together first.
    */
   search(chunk: Buffer, from: number, to: number): Search;
+  /** What finds values in text that comes line by line, in one stream of it. */
+  lineFinder(): LineFinder;
+  /** The rule by which a line finder has found something. */
+  ruleOf(hit: Hit): MaskRule | undefined;
+  /** What a value becomes that a line finder has found, with as many bytes. Of a private key nothing is shown in any style. */
+  maskToLength(hit: Hit, value: Buffer): Buffer;
   /** Whether values of this type and format must be looked at whatever a search says: their bytes do not show what they hold. */
   alwaysLook(type: number, format: 0 | 1): boolean;
   /** Whether a search tells all of values of this type and format; of others it only tells of whole chunks. */

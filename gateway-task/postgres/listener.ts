@@ -10,11 +10,11 @@ import { CONNECT_PATIENCE_MS, type Doorway } from "../admission.ts";
 import { openChannel } from "../channel.ts";
 import type { LiveSession } from "../live-sessions.ts";
 import { type ConnectTarget, openSession, type Login, type OpenSession, type SessionDeps } from "../session.ts";
+import { tellMasked } from "../mask-counts.ts";
 import { newSourceLimits } from "../source-limits.ts";
 import { unlessAborted } from "../within.ts";
 import { AUTHENTICATION_OK, backendKeyData, farewell } from "./answers.ts";
 import { cancelAtTarget } from "./cancel.ts";
-import type { SessionRecorder } from "../recorder/session-recorder.ts";
 import { noticeOfHold } from "./refusal-texts.ts";
 import { askForPass, greet } from "./handshake.ts";
 import type { GuardDeps } from "./guarded-input.ts";
@@ -231,7 +231,7 @@ async function relay(
       : maskedTarget(channel, masker, (values) => relayed.record({ type: "masked", values }));
   const ended = (reason: CloseReason, error: SallyportError | undefined): void => {
     deps.live.remove(live);
-    tellMasked(recorder, masker, deps);
+    tellMasked(recorder, masker?.takeCounts(), deps.logger);
     deps.recorder.seal(recorder, reason, error?.message);
     const about = { client: login.client, session: recorder.session, reason, code: error?.code };
     deps.logger[error ? "warn" : "info"](about, "a session has ended");
@@ -255,23 +255,6 @@ async function relay(
     await relayed.start(hello(secret), overwritePasses(hello(Buffer.alloc(secret.length))));
   } catch (error) {
     relayed.fail(error);
-  }
-}
-
-/** How many values were masked since it was last told, before the recording ends. */
-function tellMasked(
-  recorder: SessionRecorder,
-  masker: StreamMasker | undefined,
-  { logger }: PostgresListenerDeps,
-): void {
-  const values = masker?.takeCounts();
-  if (values === undefined) return;
-  const failed = (error: unknown): void =>
-    logger.error({ err: error, session: recorder.session }, "what was masked could not be recorded");
-  try {
-    void Promise.resolve(recorder.event({ type: "masked", values })).catch(failed);
-  } catch (error) {
-    failed(error);
   }
 }
 

@@ -4,6 +4,9 @@ import { askedBy, HARMLESS_REQUESTS, withoutSecrets } from "./channel-requests.t
 import type { Channel, Channels } from "./channels.ts";
 import { EchoWatch } from "./echo-watch.ts";
 import type { Asked } from "./gate.ts";
+import { isText } from "./masking/is-text.ts";
+import { OutputMasker } from "./masking/output-masker.ts";
+import type { SessionMasks } from "./masking/session-masks.ts";
 import { clampPacketSize, DATA_AT, MESSAGE, MessageFields } from "./messages.ts";
 import type { Passage } from "./passage.ts";
 import { notice, type Refusal, refusedCommand } from "./refusal.ts";
@@ -27,10 +30,20 @@ const INNER_SSH = {
 export class ChannelTraffic {
   readonly #passage: Passage;
   readonly #channels: Channels;
+  readonly #masks: SessionMasks | undefined;
+  /** Of the channels whose output is masked. */
+  readonly #outputs = new Set<OutputMasker>();
 
-  constructor(passage: Passage, channels: Channels) {
+  /** @param masks undefined: nothing is masked */
+  constructor(passage: Passage, channels: Channels, masks: SessionMasks | undefined) {
     this.#passage = passage;
     this.#channels = channels;
+    this.#masks = masks;
+  }
+
+  /** The target sends nothing more: what is held of its output goes on. */
+  targetEnded(): void {
+    for (const output of this.#outputs) output.end();
   }
 
   /** Takes a message; its bytes can be used again afterwards. */
@@ -70,14 +83,17 @@ export class ChannelTraffic {
     if (this.#isInnerSsh(channel, type, bytes, "target")) return this.#cut(channel);
     this.#note(channel, type, bytes, "target");
     if (channel.credit > 0) return this.#settleCredit(channel, type, bytes);
-    const pass = (): void => this.#passage.toClient.pass(bytes);
     if (type === MESSAGE.channelSuccess || type === MESSAGE.channelFailure)
-      return answerOf("target", channel.replies, pass);
-    pass();
-    if (type !== MESSAGE.channelData) return;
-    const data = bytes.subarray(DATA_AT);
-    channel.echo?.shown(data);
-    channel.sftp?.answered(data);
+      return answerOf("target", channel.replies, () => this.#passage.toClient.pass(bytes));
+    this.#show(channel, type, bytes);
+    if (type === MESSAGE.channelData) channel.sftp?.answered(bytes.subarray(DATA_AT));
+  }
+
+  /** What the target says in a channel, in order, and masked where that is to be. */
+  #show({ output, echo }: Channel, type: number, bytes: Buffer): void {
+    const isEcho = type === MESSAGE.channelData && echo?.shown(bytes.subarray(DATA_AT)) === true;
+    if (output === undefined) this.#passage.toClient.pass(bytes);
+    else output.take(bytes, isEcho);
   }
 
   #isInnerSsh({ inner }: Channel, type: number, bytes: Buffer, from: Side): boolean {
@@ -103,7 +119,7 @@ export class ChannelTraffic {
     if (granted > known) this.#passage.say(MESSAGE.channelWindowAdjust, channel.client, granted - known);
     else if (type === MESSAGE.channelSuccess || type === MESSAGE.channelFailure)
       answerOf("target", channel.replies, () => this.#passage.toClient.pass(bytes));
-    else if (!adjusts) this.#passage.toClient.pass(bytes);
+    else if (!adjusts) this.#show(channel, type, bytes);
     if (channel.credit === 0 && channel.giveUp === undefined) this.#release(channel);
   }
 
@@ -123,6 +139,7 @@ export class ChannelTraffic {
         return;
       case MESSAGE.channelClose:
         this.#channels.closed(channel, from);
+        if (from === "target" && channel.output !== undefined) this.#outputs.delete(channel.output);
     }
   }
 
@@ -140,7 +157,8 @@ export class ChannelTraffic {
     if (sftp !== undefined) return sftp.take(bytes);
     if (echo === undefined) return this.#passage.passIn(channel, bytes);
     const data = bytes.subarray(DATA_AT);
-    const stored = echo.typed(data);
+    const typed = echo.typed(data);
+    const stored = this.#masks?.typed(typed) ?? typed;
     const recorded = stored === data ? bytes : Buffer.concat([bytes.subarray(0, DATA_AT), stored]);
     this.#passage.passIn(channel, bytes, recorded);
   }
@@ -174,9 +192,19 @@ export class ChannelTraffic {
     const granted = (): void => {
       // Each thing that is done by it is judged by itself.
       if (asked.kind === "subsystem" && asked.name === "sftp") channel.sftp = this.#sftp(channel);
+      if (isText(asked)) channel.output ??= this.#masked(channel);
       go(request);
     };
     this.#ask(channel, asked, granted, (refusal) => this.#refuse(channel, request, wantReply, refusal));
+  }
+
+  #masked({ echo }: Channel): OutputMasker | undefined {
+    if (this.#masks === undefined) return undefined;
+    const { toClient, fail } = this.#passage;
+    const pass = (bytes: Buffer, recorded?: Buffer): void => toClient.pass(bytes, recorded);
+    const output = new OutputMasker(this.#masks, echo !== undefined, pass, fail);
+    this.#outputs.add(output);
+    return output;
   }
 
   #sftp(channel: Channel): SftpChannel {

@@ -1,6 +1,7 @@
 import type { Side } from "../recorder/permit.ts";
 import type { EchoWatch } from "./echo-watch.ts";
 import { InnerSsh } from "./inner-ssh.ts";
+import type { OutputMasker } from "./masking/output-masker.ts";
 import { Replies } from "./replies.ts";
 import type { SftpChannel } from "./sftp-channel.ts";
 
@@ -28,6 +29,8 @@ export interface Channel {
   readonly inner: InnerSsh | undefined;
   /** Where it carries the file transfer protocol. */
   sftp: SftpChannel | undefined;
+  /** Where what it shows is masked. */
+  output: OutputMasker | undefined;
   /** Answers to requests of the client's. */
   readonly replies: Replies;
   /** Bytes of ours that the client's window was spent on: the target does not know of them. */
@@ -79,6 +82,7 @@ export class Channels {
       echo: undefined,
       inner: FORWARDS.has(kind) ? new InnerSsh() : undefined,
       sftp: undefined,
+      output: undefined,
       replies: new Replies(),
       debt: 0,
       credit: 0,

@@ -37,20 +37,23 @@ export class EchoWatch {
     return stored;
   }
 
-  /** Bytes that the terminal shows. */
-  shown(bytes: Buffer): void {
+  /** Bytes that the terminal shows: whether all text in them is what has been typed. */
+  shown(bytes: Buffer): boolean {
+    let isEcho = this.#pending.length > 0;
     for (let at = 0; at < bytes.length; at++) {
       const byte = bytes[at] as number;
-      if (!this.#isText(byte) || this.#pending.length === 0) continue;
-      if (byte !== this.#pending[0]) {
+      if (!this.#isText(byte)) continue;
+      if (this.#pending.length === 0) isEcho = false;
+      else if (byte !== this.#pending[0]) {
         // Something else than what was typed: it may be a prompt, or stars.
         this.#pending = [];
-        this.#shows = false;
+        this.#shows = isEcho = false;
       } else {
         this.#pending.shift();
         this.#shows = true;
       }
     }
+    return isEcho;
   }
 
   #follow(byte: number): void {

@@ -31,7 +31,8 @@ export class Passage {
   readonly expected = new Set<string>();
   readonly #recorder: SessionRecorder;
   readonly #decider: Decider;
-  readonly #failed: (error: unknown) => void;
+  /** Ends the session with whatever was thrown while it was served. */
+  readonly fail: (error: unknown) => void;
   #over = false;
 
   constructor(
@@ -42,7 +43,7 @@ export class Passage {
     failed: (error: unknown) => void,
   ) {
     this.#recorder = recorder;
-    this.#failed = failed;
+    this.fail = failed;
     this.toClient = new Lane((bytes, kept) => recorder.output(bytes, kept), client, target, failed);
     this.#toTarget = new Lane((bytes, kept) => recorder.input(bytes, kept), target, client, failed);
     this.#decider = new Decider(deps, (event) => recorder.event(event));
@@ -50,7 +51,7 @@ export class Passage {
 
   /** Adds an event to the recording. */
   record(event: SessionEvent): void {
-    void Promise.resolve(this.#recorder.event(event)).catch(this.#failed);
+    void Promise.resolve(this.#recorder.event(event)).catch(this.fail);
   }
 
   /** Passes a message to the target that is of no channel; `as` tells the number of one that it opens. */
@@ -98,7 +99,7 @@ export class Passage {
       else refuse(refusal);
       waited();
     };
-    decision.pending.then(decided).catch(this.#failed);
+    decision.pending.then(decided).catch(this.fail);
   }
 
   /** The session ends: what waits is cancelled, and nothing is done any more. */

@@ -9,6 +9,7 @@ import type { DeciderDeps } from "./decider.ts";
 import type { Asked } from "./gate.ts";
 import type { Leg } from "./leg.ts";
 import { clampPacketSize, MESSAGE, message, MessageFields, OPEN_FAILURE } from "./messages.ts";
+import type { SessionMasks } from "./masking/session-masks.ts";
 import { Passage } from "./passage.ts";
 import { answerOf, Replies } from "./replies.ts";
 
@@ -38,6 +39,8 @@ const REASONS: Partial<Record<SallyportError["code"], CloseReason>> = {
 export interface RelayDeps extends DeciderDeps {
   /** Why a forward to there is refused whatever the policies say, if it is. */
   readonly refusesForward: (to: { readonly host: string; readonly port: number }) => string | undefined;
+  /** What is masked of what the target shows; undefined: nothing. */
+  readonly masks: SessionMasks | undefined;
 }
 
 /**
@@ -72,7 +75,7 @@ export class Relay {
     this.#deps = deps;
     this.#ended = ended;
     this.#passage = new Passage(recorder, client, target, deps, (error) => this.fail(error));
-    this.#traffic = new ChannelTraffic(this.#passage, this.#channels);
+    this.#traffic = new ChannelTraffic(this.#passage, this.#channels, deps.masks);
   }
 
   start(): void {
@@ -237,6 +240,11 @@ export class Relay {
     const [reason, why] = this.#target.saidSo
       ? (["target-closed", "the target has closed the connection"] as const)
       : (["target-lost", "the connection to the target was lost"] as const);
+    try {
+      this.#traffic.targetEnded();
+    } catch (thrown) {
+      return this.fail(thrown);
+    }
     void this.#passage.toClient.settled().then(() => this.#close(reason, new SallyportError("target-lost", why)));
   }
 

@@ -2,14 +2,16 @@ import type { SallyportError } from "../../core/errors.ts";
 import type { Connections } from "../../core/config/connections.ts";
 import type { CloseReason } from "../../core/ports/session-store.ts";
 import type { LiveSession } from "../live-sessions.ts";
+import { tellMasked } from "../mask-counts.ts";
 import type { OpenSession, SessionDeps } from "../session.ts";
 import { Gate } from "./gate.ts";
 import type { Leg } from "./leg.ts";
+import { SessionMasks } from "./masking/session-masks.ts";
 import { Relay } from "./relay.ts";
 
 /** Lets a session live whose target is logged in: its client is about to be told that it is in. */
 export function openRelay(
-  { login, recorder, pass, connection, target }: OpenSession<"ssh", Leg<"target">>,
+  { login, recorder, pass, connection, target, masking }: OpenSession<"ssh", Leg<"target">>,
   client: Leg<"client">,
   deps: SessionDeps,
 ): void {
@@ -20,6 +22,7 @@ export function openRelay(
   const who = { principal: requester, connection: { name, environment } };
   const gate = new Gate({ policies: deps.policies, who, clock: deps.clock });
   const refusesForward = (to: { host: string; port: number }): string | undefined => refusal(deps.connections(), to);
+  const masks = masking && new SessionMasks(masking, (values) => relay.record({ type: "masked", values }));
   const live: LiveSession = {
     id: session,
     pass: pass.id,
@@ -29,11 +32,12 @@ export function openRelay(
   };
   const ended = (reason: CloseReason, error: SallyportError | undefined): void => {
     deps.live.remove(live);
+    tellMasked(recorder, masks?.takeCounts(), deps.logger);
     deps.recorder.seal(recorder, reason, error?.message);
     const about = { client: login.client, session, reason, code: error?.code };
     deps.logger[error ? "warn" : "info"](about, "a session has ended");
   };
-  const relay = new Relay(recorder, client, target, { ...deps, gate, asker, refusesForward }, ended);
+  const relay = new Relay(recorder, client, target, { ...deps, gate, asker, refusesForward, masks }, ended);
   deps.live.add(live);
   relay.start();
 }

@@ -20,12 +20,12 @@ const AWS_SECRET_BYTES = 40;
 const MIN_PEM_LINE = 40;
 /** Between `Bearer` and its token. */
 const MAX_GAP = 4;
-const PEM_MARK = Buffer.from("PRIVATE KEY-----");
-const PEM_BEGIN = Buffer.from("-----BEGIN ");
-const PEM_END = Buffer.from("-----END ");
+export const PEM_MARK = Buffer.from("PRIVATE KEY-----");
+export const PEM_BEGIN = Buffer.from("-----BEGIN ");
+export const PEM_END = Buffer.from("-----END ");
 /** `ENCRYPTED`, `OPENSSH`, `RSA`, … */
-const MAX_PEM_LABEL = 40;
-const DASHES = Buffer.from("-----");
+export const MAX_PEM_LABEL = 40;
+export const DASHES = Buffer.from("-----");
 const DOT = 0x2e;
 const SMALL_B = 0x62;
 const SMALL_R = 0x72;

@@ -12,7 +12,7 @@ import { CopyStream } from "./copy-stream.ts";
 import { HeldBytes } from "./held-bytes.ts";
 import { Knowledge } from "./knowledge.ts";
 import { Replies } from "./replies.ts";
-import { MaskCounts } from "./mask-counts.ts";
+import { MaskCounts } from "../../mask-counts.ts";
 import { rewriteRows } from "./rows.ts";
 import { rowFields, type RowPlan } from "./row-plan.ts";
 import { StatementRecord } from "./statement-record.ts";

@@ -1,4 +1,6 @@
-import type { CountMask, MaskRule } from "../../../core/masking/masking.ts";
+import type { Logger } from "pino";
+import type { CountMask, MaskRule } from "../core/masking/masking.ts";
+import type { SessionRecorder } from "./recorder/session-recorder.ts";
 
 /** How many values each rule has masked: most often the same rule as the time before. */
 export class MaskCounts {
@@ -25,5 +27,21 @@ export class MaskCounts {
     if (name !== undefined && this.#pending > 0) this.#values.set(name, (this.#values.get(name) ?? 0) + this.#pending);
     this.#last = next;
     this.#pending = 0;
+  }
+}
+
+/** Records how many values were masked since that was last told, before the recording ends. */
+export function tellMasked(
+  recorder: SessionRecorder,
+  values: Record<string, number> | undefined,
+  logger: Logger,
+): void {
+  if (values === undefined) return;
+  const failed = (error: unknown): void =>
+    logger.error({ err: error, session: recorder.session }, "what was masked could not be recorded");
+  try {
+    void Promise.resolve(recorder.event({ type: "masked", values })).catch(failed);
+  } catch (error) {
+    failed(error);
   }
 }
