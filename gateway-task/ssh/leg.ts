@@ -1,37 +1,30 @@
 import type net from "node:net";
 import ssh2, { type Client, type Connection } from "ssh2";
-import { bindingAvailable } from "ssh2/lib/protocol/crypto.js";
-import { sendPacket } from "ssh2/lib/protocol/utils.js";
+import crypto from "ssh2/lib/protocol/crypto.js";
+import utils from "ssh2/lib/protocol/utils.js";
 import type { Permit, Side } from "../recorder/permit.ts";
+import { type ExchangingProtocol, extendKeyExchange, sendMessage } from "./key-exchange.ts";
 import { FIRST_CONNECTION_MESSAGE, FRAME_BYTES, message } from "./messages.ts";
 
 /**
- * The one file that touches what ssh2 does not document (ADR 0011). The library exchanges keys and authenticates; once that
- * is done, messages of the connection protocol (RFC 4254) go past its channels and streams, which lose data.
+ * This file, and of key exchanges key-exchange.ts, touch what ssh2 does not document. The library exchanges keys and
+ * authenticates; once that is done, messages of the connection protocol (RFC 4254) go past its channels and streams, which lose data.
  */
 interface Internals {
   readonly _sock: net.Socket;
   readonly _protocol: Protocol;
 }
 
-interface Protocol {
+interface Protocol extends ExchangingProtocol {
   /** Of a client's: USERAUTH_SUCCESS has been read. */
   readonly _authenticated: boolean;
   _onPayload: (payload: Buffer) => unknown;
   readonly _onPacket: () => void;
   /** Set while keys are exchanged: what is sent then waits in a queue. */
   readonly _kexinit: Buffer | undefined;
-  readonly _packetRW: { readonly write: PacketWriter };
   /** Undefined once the protocol cannot be used any more. */
   readonly _destruct: unknown;
   rekey(): void;
-}
-
-interface PacketWriter {
-  readonly allocStart: number;
-  readonly allocStartKEX: number;
-  alloc(bytes: number, force?: boolean): Buffer;
-  finalize(packet: Buffer, force?: boolean): Buffer;
 }
 
 // The library would send keepalives of its own, and their replies would reach the other side.
@@ -62,7 +55,7 @@ export interface LegEvents {
 }
 
 /** Whether the library's fast ciphers have been built for this Node. */
-export const HAS_FAST_CIPHERS = bindingAvailable;
+export const HAS_FAST_CIPHERS = crypto.bindingAvailable;
 
 /** The leg of a client of ours, which has begun to exchange keys with its target. */
 export function targetLeg(client: Client): Leg<"target"> {
@@ -84,12 +77,7 @@ export function socketOf(connection: Connection): net.Socket {
 /** Shows a client that has not signed in yet a text (RFC 4252 §5.4). */
 export function sendBanner(connection: Connection, text: string): void {
   const { _protocol } = connection as unknown as Internals;
-  if (_protocol._destruct === undefined) return;
-  const { write } = _protocol._packetRW;
-  const payload = message(USERAUTH_BANNER, text, "");
-  const packet = write.alloc(payload.length);
-  packet.set(payload, write.allocStart);
-  sendPacket(_protocol, write.finalize(packet));
+  if (_protocol._destruct !== undefined) sendMessage(_protocol, message(USERAUTH_BANNER, text, ""));
 }
 
 /** One side of a session: a client or a target whose log-in is done, seen as a stream of messages of the connection protocol. */
@@ -114,6 +102,7 @@ export class Leg<To extends Side> {
     const { _sock, _protocol } = connection as unknown as Internals;
     this.#socket = _sock;
     this.#protocol = _protocol;
+    extendKeyExchange(_protocol);
     const theirs = _protocol._onPayload;
     _protocol._onPayload = (payload) => {
       if (payload[0] === DISCONNECT) this.#saidSo = true;
@@ -143,7 +132,7 @@ export class Leg<To extends Side> {
     const packet = write.alloc(bytes.length - FRAME_BYTES);
     packet.set(bytes.subarray(FRAME_BYTES), write.allocStart);
     this.#cork();
-    sendPacket(protocol, write.finalize(packet));
+    utils.sendPacket(protocol, write.finalize(packet));
     this.#count(bytes.length);
   }
 
@@ -221,7 +210,7 @@ export class Leg<To extends Side> {
     const payload = message(DISCONNECT, BY_APPLICATION, why, "");
     const packet = write.alloc(payload.length, true);
     packet.set(payload, write.allocStartKEX);
-    sendPacket(this.#protocol, write.finalize(packet, true), true);
+    utils.sendPacket(this.#protocol, write.finalize(packet, true), true);
   }
 
   #wake(): void {
