@@ -79,9 +79,10 @@ function addHybridExchange(protocol: ExchangingProtocol): void {
   let received = NOTHING;
   const reader = {
     read(payload: Buffer): Buffer {
-      if (payload[0] !== KEXINIT) return payload;
-      received = Buffer.from(payload);
-      return withSwappedNames(received);
+      const kept = Buffer.from(payload); // of an exchange the library keeps parts, and the buffer is read into again
+      if (kept[0] !== KEXINIT) return kept;
+      received = kept;
+      return withSwappedNames(kept);
     },
     cleanup() {},
   };
