@@ -2,7 +2,6 @@
 import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import path from "node:path";
-import ssh2 from "ssh2";
 import { createSecureContext } from "node:tls";
 import { fileURLToPath } from "node:url";
 import { pino } from "pino";
@@ -17,6 +16,7 @@ import { loadPolicies } from "../core/policy/policy-set.ts";
 import { UNGUARDED } from "../core/policy/unguarded.ts";
 import { readPolicyFiles } from "../local/policy-files.ts";
 import { startGateway } from "../gateway-task/gateway.ts";
+import { newHostKey } from "../gateway-task/ssh/host-key.ts";
 import { openLocalState } from "../local/state.ts";
 
 import { BENCH_CONNECTION, BENCH_SSH_CONNECTION, type SshTarget } from "./gateway.ts";
@@ -71,7 +71,7 @@ await state.passes.issue({
   hash: pass.hash,
 });
 if (ssh) await letIn(ssh.clientKey);
-const hostKey = ssh2.utils.generateKeyPairSync("ed25519");
+const hostKey = newHostKey();
 const gateway = await startGateway({
   ...state,
   secrets: { get: async () => (ssh ? readFileSync(ssh.keyFile, "utf8") : "") },
@@ -96,11 +96,11 @@ const gateway = await startGateway({
   ssh: ssh && {
     ...state,
     listen: { host: "127.0.0.1", port: 0 },
-    hostKey: hostKey.private,
+    hostKey: hostKey.privateKey,
     deviceLink: (userCode) => userCode,
   },
 });
-const sshPort = gateway.sshPort && { port: gateway.sshPort, hostKey: hostKey.public };
+const sshPort = gateway.sshPort && { port: gateway.sshPort, hostKey: hostKey.publicKey };
 console.log(JSON.stringify({ port: gateway.postgresPort, ssh: sshPort, pass: pass.text, pid: process.pid }));
 process.on("SIGTERM", () => {
   void gateway.close(10_000).then(() => {

@@ -4,6 +4,7 @@ import type { AddressInfo } from "node:net";
 import ssh2, { type Connection, type NegotiatedAlgorithms } from "ssh2";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ALGORITHMS } from "../../../gateway-task/ssh/algorithms.ts";
+import { newHostKey } from "../../../gateway-task/ssh/host-key.ts";
 import { clientExchange } from "../../../gateway-task/ssh/hybrid-exchange.ts";
 import { clientLeg, targetLeg } from "../../../gateway-task/ssh/leg.ts";
 import { string } from "../../setup/ssh-bytes.ts";
@@ -17,7 +18,7 @@ let last: Connection;
 let agreed: string[];
 
 beforeAll(async () => {
-  const { private: hostKey } = ssh2.utils.generateKeyPairSync("ed25519");
+  const { privateKey: hostKey } = newHostKey();
   server = new ssh2.Server({ hostKeys: [hostKey], algorithms: ALGORITHMS }, (connection) => {
     clientLeg(connection);
     last = connection;
