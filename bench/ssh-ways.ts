@@ -17,6 +17,8 @@ export interface SshWay {
 }
 
 export const SSH_HOST = "bench";
+/** The same by every way, or the figures would compare algorithms. */
+const ALGORITHMS = ["KexAlgorithms curve25519-sha256", "Ciphers aes128-gcm@openssh.com"];
 
 export interface SshStage {
   readonly ways: readonly SshWay[];
@@ -42,8 +44,10 @@ export async function setSshStage(megabytes: number, profile: string | undefined
     return one;
   };
   const server = (): Promise<Sshd> => started(startSshd(), (one) => one.close());
-  const reached = async (user: string, where: Parameters<typeof sshClient>[2]): Promise<SshClient> =>
-    started(sshClient(SSH_HOST, user, where), (one) => one.close());
+  const reached = async (user: string, where: Parameters<typeof sshClient>[2]): Promise<SshClient> => {
+    const settings = [...ALGORITHMS, ...(where.settings ?? [])];
+    return started(sshClient(SSH_HOST, user, { ...where, settings }), (one) => one.close());
+  };
   try {
     const [target, between] = [await server(), await server()];
     const file = join(directory, "file");

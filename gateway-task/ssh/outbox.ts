@@ -24,6 +24,20 @@ interface Slab {
 
 const spare: Buffer[] = [];
 
+/** Random bytes are made many at a time: a call for a few costs as much. */
+const random = Buffer.allocUnsafeSlow(4 << 10);
+let used = random.length;
+
+/** RFC 4253 §6: padding should be random. */
+function pad(packet: Buffer, at: number, bytes: number): void {
+  if (used + bytes > random.length) {
+    randomFillSync(random);
+    used = 0;
+  }
+  random.copy(packet, at, used, used + bytes);
+  used += bytes;
+}
+
 /**
  * Where the packets of one leg are made, one behind the other; all of one turn leave in one write. Its memory is used again
  * and again: a buffer of its own for each packet would have the garbage collector mark the whole heap every few megabytes.
@@ -48,7 +62,7 @@ export class Outbox {
     packet.writeUInt32BE(bytes - LENGTH_BYTES - TAG_BYTES, 0);
     packet[LENGTH_BYTES] = padding;
     packet.set(payload, HEAD_BYTES);
-    randomFillSync(packet, unpadded, padding);
+    pad(packet, unpadded, padding);
     return packet;
   }
 
