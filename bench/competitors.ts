@@ -1,16 +1,15 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { createInterface } from "node:readline";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { BENCH_CONNECTION, startGateway } from "./gateway.ts";
 import type { GatewayOptions } from "./gateway.ts";
 import type { Address } from "./link.ts";
+import { startPipe } from "./pipe-process.ts";
 import { pgbouncerVersion, startPgbouncer } from "./pgbouncer.ts";
 import type { Stage } from "./stage.ts";
 
 export const COMPETITORS = ["direct", "pgbouncer", "sallyport", "guarded", "pipe"] as const;
 export type CompetitorName = (typeof COMPETITORS)[number];
+/** Of SSH there is one more: `ssh -J` through a second server. */
+export type WayName = CompetitorName | "jump";
 
 /** A way to the same server. */
 export interface Competitor {
@@ -61,7 +60,8 @@ async function start(name: CompetitorName, stage: Stage, { tls, profile }: Condi
   };
   if (name === "direct") return { name, address: direct, pid: undefined, stop: async () => {} };
   if (name === "pipe") {
-    const pipe = await startPipe(stage, tls);
+    const files = tls ? [join(stage.directory, "tls.crt"), join(stage.directory, "tls.key")] : [];
+    const pipe = await startPipe(port, files);
     return { name, address: { ...direct, port: pipe.port }, pid: pipe.pid, stop: pipe.stop };
   }
   if (name === "pgbouncer") {
@@ -77,21 +77,4 @@ async function start(name: CompetitorName, stage: Stage, { tls, profile }: Condi
   const { pass: password, pid, stop } = gateway;
   const address = { ...direct, host: gateway.host, port: gateway.port, password, database: BENCH_CONNECTION };
   return { name, address, pid, stop };
-}
-
-async function startPipe(stage: Stage, tls: boolean) {
-  const files = tls ? [join(stage.directory, "tls.crt"), join(stage.directory, "tls.key")] : [];
-  const program = fileURLToPath(new URL("pipe.ts", import.meta.url));
-  const child = spawn(process.execPath, [program, String(stage.server.port), ...files], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  const [port] = await once(createInterface(child.stdout), "line");
-  return {
-    port: Number(port),
-    pid: child.pid ?? 0,
-    stop: async () => {
-      child.kill("SIGTERM");
-      await once(child, "exit");
-    },
-  };
 }

@@ -1,4 +1,4 @@
-import type { CompetitorName } from "./competitors.ts";
+import type { WayName } from "./competitors.ts";
 import type { Sample } from "./measures.ts";
 import { summarise } from "./statistics.ts";
 import type { Summary } from "./statistics.ts";
@@ -7,10 +7,10 @@ import type { Summary } from "./statistics.ts";
 export interface Question {
   readonly what: string;
   readonly figure: string;
-  readonly of: CompetitorName;
+  readonly of: WayName;
   /** `ratio`: of ÷ against. `added`: of − against. `plain`: as it was measured. */
   readonly as: "plain" | "ratio" | "added";
-  readonly against?: CompetitorName;
+  readonly against?: WayName;
 }
 
 /** The median and the extremes over the rounds; undefined where one of the two was not measured. */
@@ -24,7 +24,7 @@ export function derive(samples: readonly Sample[], question: Question): Summary 
   return values.length > 0 ? summarise(values) : undefined;
 }
 
-function figures(samples: readonly Sample[], { what, figure }: Question, of: CompetitorName): [number, number][] {
+function figures(samples: readonly Sample[], { what, figure }: Question, of: WayName): [number, number][] {
   return samples.flatMap((sample): [number, number][] => {
     const value = sample.what === what && sample.competitor === of ? sample.figures[figure] : undefined;
     return value === undefined ? [] : [[sample.round, value]];

@@ -14,6 +14,8 @@ export interface Gateway {
   readonly port: number;
   /** A pass; the connection is called BENCH_CONNECTION. */
   readonly pass: string;
+  /** Where it listens for SSH, and the public key that it shows; the connection is called BENCH_SSH_CONNECTION. */
+  readonly ssh: { readonly port: number; readonly hostKey: string } | undefined;
   readonly pid: number;
   readonly stop: () => Promise<void>;
 }
@@ -21,6 +23,8 @@ export interface Gateway {
 export interface GatewayOptions {
   /** Trusts the user without a password. */
   readonly target: { readonly host: string; readonly port: number; readonly user: string; readonly database: string };
+  /** Also a connection by SSH. */
+  readonly ssh?: SshTarget;
   /** PEM: towards the client. None: plain text, as a gateway on loopback may be told to accept. */
   readonly tls?: { readonly cert: string; readonly key: string };
   /** Scratch space for its stores, spool and configuration. */
@@ -31,19 +35,45 @@ export interface GatewayOptions {
   readonly profile?: string;
 }
 
+/** Where the gateway logs in, and whom it lets in. */
+export interface SshTarget {
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  /** Its public key, as a line. */
+  readonly hostKey: string;
+  /** The private key that the gateway logs in with. */
+  readonly keyFile: string;
+  /** The public key of who may come, as a line. */
+  readonly clientKey: string;
+}
+
 export const BENCH_CONNECTION = "bench";
+export const BENCH_SSH_CONNECTION = "bench-ssh";
 const PROGRAM = fileURLToPath(new URL("gateway-process.ts", import.meta.url));
 const LOG_TAIL_CHARACTERS = 4_000;
-const announcement = z.object({ port: z.number(), pass: z.string(), pid: z.number() });
+const announcement = z.object({
+  port: z.number(),
+  ssh: z.object({ port: z.number(), hostKey: z.string() }).optional(),
+  pass: z.string(),
+  pid: z.number(),
+});
 
-export async function startGateway({ target, tls, directory, guarded, profile }: GatewayOptions): Promise<Gateway> {
+export async function startGateway({
+  target,
+  ssh,
+  tls,
+  directory,
+  guarded,
+  profile,
+}: GatewayOptions): Promise<Gateway> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const files = { cert: join(directory, "bench.crt"), key: join(directory, "bench.key") };
   if (tls) {
     await writeFile(files.cert, tls.cert, { mode: 0o600 });
     await writeFile(files.key, tls.key, { mode: 0o600 });
   }
-  const options = JSON.stringify({ target, guarded: guarded === true, ...(tls ? { tls: files } : {}) });
+  const options = JSON.stringify({ target, ssh, guarded: guarded === true, ...(tls ? { tls: files } : {}) });
   const profiling = profile === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${profile}`];
   const child = spawn(
     process.execPath,
@@ -60,12 +90,11 @@ export async function startGateway({ target, tls, directory, guarded, profile }:
   const lines = createInterface(child.stdout);
   const line = await Promise.race([once(lines, "line"), exited.then(() => undefined)]);
   if (!line) throw new Error("the gateway ended before it was ready");
-  const { port, pass, pid } = announcement.parse(JSON.parse(String(line[0])));
+  const announced = announcement.parse(JSON.parse(String(line[0])));
   return {
     host: "127.0.0.1",
-    port,
-    pass,
-    pid,
+    ...announced,
+    ssh: announced.ssh,
     stop: async () => {
       stopping = true;
       child.kill("SIGTERM");

@@ -9,16 +9,18 @@ import { load, machineFacts } from "./facts.ts";
 import { FULL, interleave, MEASURES, measuresOf, QUICK } from "./measures.ts";
 import type { Effort, MeasureName, Sample } from "./measures.ts";
 import { report } from "./report.ts";
+import { measureSsh, opensshVersion } from "./ssh.ts";
+import { SSH_FULL, SSH_QUICK } from "./ssh-measures.ts";
 import { setStage } from "./stage.ts";
 import type { Stage } from "./stage.ts";
-import { PLAIN_TARGETS, TLS_TARGETS } from "./targets.ts";
+import { PLAIN_TARGETS, SSH_TARGETS, TLS_TARGETS } from "./targets.ts";
 
 const RESULTS = fileURLToPath(new URL("results", import.meta.url));
 
 interface Options {
   readonly quick?: true;
   readonly tls?: true;
-  readonly only: readonly MeasureName[];
+  readonly only: readonly (MeasureName | "ssh")[];
   readonly through: readonly CompetitorName[];
   readonly rounds?: number;
   readonly clients?: readonly number[];
@@ -31,7 +33,7 @@ const options = new Command("bench")
   .description("Measures Sallyport against a direct connection and pgbouncer, as ratios")
   .option("--quick", "two short rounds: enough to see that something broke, not to compare")
   .option("--tls", "also with TLS towards the client: us and pgbouncer with the same certificate (select and bulk)")
-  .addOption(list("--only <names>", "measures", MEASURES))
+  .addOption(list("--only <names>", "measures", [...MEASURES, "ssh"]))
   .addOption(
     list("--through <names>", "ways to the server", COMPETITORS, ["direct", "pgbouncer", "sallyport", "guarded"]),
   )
@@ -45,23 +47,45 @@ const options = new Command("bench")
 
 /** What there is to stop, should we be interrupted. */
 let running: readonly Competitor[] = [];
+const stages: { stop(): Promise<void> }[] = [];
 const log = (line: string) => process.stderr.write(process.stderr.isTTY ? `\r\u001B[K${line}` : `${line}\n`);
 if (load() > cpus().length / 4)
   log(`the machine is busy (load ${load().toFixed(1)}): expect noise, and compare nothing`);
-const stage = await setStage(log);
 // All that we started ends with us, except for what it wrote.
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
   process.once(signal, () => {
     void Promise.allSettled(running.map(async ({ stop }) => stop()))
-      .then(stage.stop)
+      .then(async () => Promise.allSettled(stages.map(async (stage) => stage.stop())))
       .finally(() => process.exit(1));
   });
 }
-try {
-  await run(stage, false);
-  if (options.tls) await run(stage, true);
-} finally {
-  await stage.stop();
+if (options.only.some((name) => name !== "ssh")) await runPostgres();
+if (options.only.includes("ssh")) await runSsh();
+
+async function runPostgres(): Promise<void> {
+  const stage = await setStage(log);
+  stages.push(stage);
+  try {
+    await run(stage, false);
+    if (options.tls) await run(stage, true);
+  } finally {
+    await stage.stop();
+  }
+}
+
+async function runSsh(): Promise<void> {
+  const { quick, rounds, profile, save: saves } = options;
+  const given = quick ? SSH_QUICK : SSH_FULL;
+  const effort = { ...given, rounds: rounds ?? given.rounds };
+  const facts = { ...machineFacts("not used"), openssh: opensshVersion() };
+  const loadBefore = load();
+  const began = new Date();
+  const profiling = profile === undefined ? {} : { profile: resolve(profile) };
+  const samples = await measureSsh({ effort, ...profiling }, log, (stage) => stages.push(stage));
+  log("");
+  console.log(`\nSSH; ${effort.rounds} rounds\n\n${report(samples, SSH_TARGETS)}`);
+  const loads = { loadBefore, loadAfter: load() };
+  if (saves) await save(began, ["ssh"], { ...facts, ...loads, effort, samples });
 }
 
 /** One table: all measures that were asked for, without or with TLS. */
@@ -91,7 +115,8 @@ async function run(on: Stage, tls: boolean): Promise<void> {
     `\n${tls ? "TLS towards the client" : "Without TLS"}; ${effort.rounds} rounds\n\n${report(samples, targets)}`,
   );
   const loads = { loadBefore, loadAfter: load() };
-  if (options.save) await save(began, tls ? "tls" : "plain", { ...facts, ...loads, tls, effort, samples });
+  const part = options.only.length <= MEASURES.length ? options.only.filter((name) => name !== "ssh") : [];
+  if (options.save) await save(began, [tls ? "tls" : "plain", ...part], { ...facts, ...loads, tls, effort, samples });
 }
 
 function effortOf({ quick, rounds, clients, modes }: Options): Effort {
@@ -104,9 +129,8 @@ function effortOf({ quick, rounds, clients, modes }: Options): Effort {
   };
 }
 
-async function save(began: Date, name: string, result: object): Promise<void> {
-  const part = options.only.length < MEASURES.length ? options.only : [];
-  const file = `${[began.toISOString().slice(0, 16).replace(":", ""), ...(options.quick ? ["quick"] : []), name, ...part].join("-")}.json`;
+async function save(began: Date, names: readonly string[], result: object): Promise<void> {
+  const file = `${[began.toISOString().slice(0, 16).replace(":", ""), ...(options.quick ? ["quick"] : []), ...names].join("-")}.json`;
   await mkdir(RESULTS, { recursive: true });
   await writeFile(join(RESULTS, file), `${JSON.stringify({ date: began.toISOString(), ...result }, undefined, 1)}\n`);
   console.log(`\nRaw figures: bench/results/${file}`);

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import type { Competitor, CompetitorName } from "./competitors.ts";
+import type { Competitor, WayName } from "./competitors.ts";
 import { runJob, startJob } from "./jobs.ts";
 import type { Mode } from "./jobs.ts";
 import { hasPgbench, pgbench } from "./pgbench.ts";
@@ -8,9 +8,9 @@ import { ACCOUNTS } from "./stage.ts";
 
 /** One competitor's figures of one round. */
 export interface Sample {
-  /** `select/prepared/8`, `bulk/wide`, `idle`, `beside` */
+  /** `select/prepared/8`, `bulk/wide`, `idle`, `beside`, `ssh/echo` */
   readonly what: string;
-  readonly competitor: CompetitorName;
+  readonly competitor: WayName;
   readonly round: number;
   readonly figures: Readonly<Record<string, number>>;
 }
@@ -39,7 +39,7 @@ export const QUICK: Effort = { ...FULL, rounds: 2, seconds: 1.5, clients: [1, 8]
 /** In the order in which they run: memory first. */
 export const MEASURES = ["idle", "select", "bulk", "beside"] as const;
 export type MeasureName = (typeof MEASURES)[number];
-type Measure = (competitor: Competitor) => Promise<Readonly<Record<string, number>>>;
+type Measure<Way> = (way: Way) => Promise<Readonly<Record<string, number>>>;
 
 const BULK = {
   narrow: "select id, kind from narrow",
@@ -52,18 +52,18 @@ const WARM_UP_SESSIONS = 50;
 const BESIDE_PAUSE_MS = 2;
 
 /** Everything that a measure of this name consists of: what, and how it is taken of one competitor once. */
-export function measuresOf(name: MeasureName, effort: Effort): [string, Measure][] {
-  const all: Record<MeasureName, () => [string, Measure][]> = {
+export function measuresOf(name: MeasureName, effort: Effort): [string, Measure<Competitor>][] {
+  const all: Record<MeasureName, () => [string, Measure<Competitor>][]> = {
     idle: () => [["idle", async (competitor) => idle(competitor, effort.sessions)]],
     select: () =>
       effort.modes.flatMap((mode) =>
-        effort.clients.map((clients): [string, Measure] => [
+        effort.clients.map((clients): [string, Measure<Competitor>] => [
           `select/${mode}/${clients}`,
           async (competitor) => select(competitor, mode, clients, effort.seconds),
         ]),
       ),
     bulk: () =>
-      Object.entries(BULK).map(([what, sql]): [string, Measure] => [
+      Object.entries(BULK).map(([what, sql]): [string, Measure<Competitor>] => [
         `bulk/${what}`,
         async (competitor) => bulk(competitor, sql, effort.times),
       ]),
@@ -73,9 +73,9 @@ export function measuresOf(name: MeasureName, effort: Effort): [string, Measure]
 }
 
 /** Runs a measure round by round, every competitor in each, each round starting with another one. */
-export async function interleave(
-  measures: readonly [string, Measure][],
-  competitors: readonly Competitor[],
+export async function interleave<Way extends { readonly name: WayName }>(
+  measures: readonly [string, Measure<Way>][],
+  competitors: readonly Way[],
   rounds: number,
   log: (line: string) => void,
 ): Promise<Sample[]> {

@@ -1,8 +1,9 @@
-import type { CompetitorName } from "./competitors.ts";
+import type { WayName } from "./competitors.ts";
 import { derive } from "./derive.ts";
 import type { Question } from "./derive.ts";
 import type { Sample } from "./measures.ts";
 import { short, spread } from "./statistics.ts";
+import { sshSections } from "./ssh-report.ts";
 import { judge } from "./targets.ts";
 import type { Target } from "./targets.ts";
 
@@ -10,14 +11,10 @@ type Row = readonly string[];
 
 /** All tables of one run, as text. A cell is `median (min-max)` over the rounds. */
 export function report(samples: readonly Sample[], targets: readonly Target[]): string {
-  const between = names(samples).filter((name) => name !== "direct");
-  const cell = (
-    what: string,
-    figure: string,
-    of: CompetitorName,
-    as: Question["as"] = "plain",
-    against?: CompetitorName,
-  ) => spread(derive(samples, { what, figure, of, as, ...(against ? { against } : {}) }));
+  const postgres = samples.filter(({ what }) => !what.startsWith("ssh/"));
+  const between = names(postgres).filter((name) => name !== "direct");
+  const cell = (what: string, figure: string, of: WayName, as: Question["as"] = "plain", against?: WayName) =>
+    spread(derive(samples, { what, figure, of, as, ...(against ? { against } : {}) }));
   const kinds = (prefix: string) =>
     [...new Set(samples.map(({ what }) => what))].filter((what) => what.startsWith(prefix));
   const rivals = between.filter((name) => name !== "pgbouncer");
@@ -65,7 +62,7 @@ export function report(samples: readonly Sample[], targets: readonly Target[]): 
       "Small queries beside one bulk reader",
       ["through", "p50 µs", "p99 µs", "bulk MB/s meanwhile"],
       kinds("beside").flatMap((what) =>
-        names(samples).map((name) => [name, ...["p50", "p99", "bulkRate"].map((figure) => cell(what, figure, name))]),
+        names(postgres).map((name) => [name, ...["p50", "p99", "bulkRate"].map((figure) => cell(what, figure, name))]),
       ),
     ],
     [
@@ -75,6 +72,7 @@ export function report(samples: readonly Sample[], targets: readonly Target[]): 
         between.map((name) => [name, ...["before", "during", "added"].map((figure) => cell(what, figure, name))]),
       ),
     ],
+    ...sshSections(samples),
     ["Targets (by the median)", ["what", "measured", "must", "aim", ""], targetRows(samples, targets)],
   ];
   return sections
@@ -93,7 +91,7 @@ function targetRows(samples: readonly Sample[], targets: readonly Target[]): Row
   });
 }
 
-function names(samples: readonly Sample[]): CompetitorName[] {
+function names(samples: readonly Sample[]): WayName[] {
   return [...new Set(samples.map(({ competitor }) => competitor))];
 }
 

@@ -11,6 +11,9 @@ export interface Target {
 
 type Rest = Omit<Question, "of">;
 type Of = "sallyport" | "guarded";
+
+/** Of SSH, against `ssh -J` through a second server, a direct connection, and a Node process that is nothing but a pipe. */
+const SSH_BULK = ["cat", "scp to", "scp from"];
 const ours = (
   label: string,
   question: Rest,
@@ -42,6 +45,20 @@ export const PLAIN_TARGETS: readonly Target[] = [
   ours("guarded: tps at 8 clients ÷ pgbouncer", { what: EIGHT, figure: "tps", as: "ratio", against: "pgbouncer" }, "at least", 0.6, 0.85, "guarded"), // prettier-ignore
   ours("guarded: wide rows ÷ unmasked", { what: "bulk/wide", figure: "rate", as: "ratio", against: "sallyport" }, "at least", 0.6, 0.85, "guarded"), // prettier-ignore
   ours("guarded: p99 beside a bulk reader, µs", { what: "beside", figure: "p99", as: "plain" }, "at most", 8_000, undefined, "guarded"), // prettier-ignore
+];
+
+export const SSH_TARGETS: readonly Target[] = [
+  ...SSH_BULK.flatMap((name) => {
+    const what = `ssh/${name}`;
+    return [
+      ours(`${name} ÷ jump`, { what, figure: "rate", as: "ratio", against: "jump" }, "at least", 1, 1.3),
+      ours(`${name} ÷ direct`, { what, figure: "rate", as: "ratio", against: "direct" }, "at least", 0.7, 0.85),
+      ours(`${name}: CPU ÷ pipe`, { what, figure: "cpuPerGigabyte", as: "ratio", against: "pipe" }, "at most", 2.5, 2),
+    ];
+  }),
+  ours("echo p50 ÷ jump", { what: "ssh/echo", figure: "p50", as: "ratio", against: "jump" }, "at most", 1.4, 1.2),
+  ours("ssh true ÷ direct", { what: "ssh/set-up", figure: "ms", as: "ratio", against: "direct" }, "at most", 1.15),
+  ours("idle session, kB", { what: "ssh/sessions", figure: "kilobytes", as: "plain" }, "at most", 80),
 ];
 
 export const TLS_TARGETS: readonly Target[] = [

@@ -1,5 +1,6 @@
 import ssh2 from "ssh2";
 import { SallyportError } from "../core/errors.ts";
+import { newHostKey } from "../gateway-task/ssh/host-key.ts";
 import { PRIVATE_FILE, readPrivate, replaceFile } from "./private-files.ts";
 
 export interface SshHostKey {
@@ -16,7 +17,7 @@ export interface SshHostKey {
  */
 export async function sshHostKey(file: string): Promise<SshHostKey> {
   const kept = await readPrivate(file);
-  const privateKey = kept ?? ssh2.utils.generateKeyPairSync("ed25519", { comment: "sallyport" }).private;
+  const privateKey = kept ?? newHostKey().privateKey;
   const parsed = ssh2.utils.parseKey(privateKey);
   if (parsed instanceof Error || parsed.type !== "ssh-ed25519" || !parsed.isPrivateKey())
     throw new SallyportError("configuration-invalid", `${file} is not an ed25519 host key without a passphrase`, {

@@ -8,8 +8,11 @@ const SEGMENT_BYTES = 16 << 20;
 const FLUSH_WITHIN_MS = 30;
 /** A flush that takes longer means that the disk stalls: from then on writes wait on another thread, not on the event loop. */
 const STALL_MS = 250;
-/** Larger records are written on another thread: copying them into the page cache would hold up everybody else. */
-const LARGE_BYTES = 32 << 10;
+/**
+ * Larger records are written on another thread: copying them into the page cache would hold up everybody else. A message of
+ * SSH with 32 KiB of data is not: waiting for each would halve an upload.
+ */
+const LARGE_BYTES = 40 << 10;
 /** Memory for records that wait for a stalled disk; beyond it sessions fail rather than wait. */
 const MAX_WAITING_BYTES = 64 << 20;
 

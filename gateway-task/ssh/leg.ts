@@ -1,37 +1,39 @@
 import type net from "node:net";
 import ssh2, { type Client, type Connection } from "ssh2";
-import ciphers from "ssh2/lib/protocol/crypto.js";
+import crypto from "ssh2/lib/protocol/crypto.js";
 import utils from "ssh2/lib/protocol/utils.js";
+import { type Channel, openChannel } from "../channel.ts";
 import type { Permit, Side } from "../recorder/permit.ts";
+import { type ExchangingProtocol, extendKeyExchange, sendMessage } from "./key-exchange.ts";
+import { Inbox } from "./inbox.ts";
 import { FIRST_CONNECTION_MESSAGE, FRAME_BYTES, message } from "./messages.ts";
+import { Outbox } from "./outbox.ts";
 
 /**
- * The one file that touches what ssh2 does not document (ADR 0011). The library exchanges keys and authenticates; once that
- * is done, messages of the connection protocol (RFC 4254) go past its channels and streams, which lose data.
+ * This file, and of key exchanges key-exchange.ts, touch what ssh2 does not document. The library exchanges keys and
+ * authenticates; once that is done, messages of the connection protocol (RFC 4254) go past its channels and streams, which lose data.
  */
 interface Internals {
   readonly _sock: net.Socket;
   readonly _protocol: Protocol;
 }
 
-interface Protocol {
+interface Protocol extends ExchangingProtocol {
   /** Of a client's: USERAUTH_SUCCESS has been read. */
   readonly _authenticated: boolean;
   _onPayload: (payload: Buffer) => unknown;
   readonly _onPacket: () => void;
   /** Set while keys are exchanged: what is sent then waits in a queue. */
   readonly _kexinit: Buffer | undefined;
-  readonly _packetRW: { readonly write: PacketWriter };
+  /** What encrypts packets takes over, from the end of an exchange on. */
+  _onWrite: (packet: Buffer) => void;
+  readonly _cipher: { encrypt(packet: Buffer): void };
+  /** How much of a packet's length it has: 0 between two packets. */
+  readonly _decipher: { readonly _lenBytes: number };
+  parse(bytes: Buffer, from: number, to: number): void;
   /** Undefined once the protocol cannot be used any more. */
   readonly _destruct: unknown;
   rekey(): void;
-}
-
-interface PacketWriter {
-  readonly allocStart: number;
-  readonly allocStartKEX: number;
-  alloc(bytes: number, force?: boolean): Buffer;
-  finalize(packet: Buffer, force?: boolean): Buffer;
 }
 
 // The library would send keepalives of its own, and their replies would reach the other side.
@@ -73,7 +75,7 @@ export interface LegEvents {
 }
 
 /** Whether the library's fast ciphers have been built for this Node. */
-export const HAS_FAST_CIPHERS = ciphers.bindingAvailable;
+export const HAS_FAST_CIPHERS = crypto.bindingAvailable;
 
 /** The leg of a client of ours, which has begun to exchange keys with its target. */
 export function targetLeg(client: Client): Leg<"target"> {
@@ -95,12 +97,7 @@ export function socketOf(connection: Connection): net.Socket {
 /** Shows a client that has not signed in yet a text (RFC 4252 §5.4). */
 export function sendBanner(connection: Connection, text: string): void {
   const { _protocol } = connection as unknown as Internals;
-  if (_protocol._destruct === undefined) return;
-  const { write } = _protocol._packetRW;
-  const payload = message(USERAUTH_BANNER, text, "");
-  const packet = write.alloc(payload.length);
-  packet.set(payload, write.allocStart);
-  utils.sendPacket(_protocol, write.finalize(packet));
+  if (_protocol._destruct !== undefined) sendMessage(_protocol, message(USERAUTH_BANNER, text, ""));
 }
 
 /** One side of a session: a client or a target whose log-in is done, seen as a stream of messages of the connection protocol. */
@@ -110,6 +107,12 @@ export class Leg<To extends Side> {
   #events: LegEvents | undefined;
   #early: Buffer[] = [];
   #pauses = 0;
+  readonly #outbox: Outbox;
+  readonly #inbox: Inbox;
+  #channel: Channel<never> | undefined;
+  #resumed: (() => void) | undefined;
+  /** A packet of the outbox's, while it is encrypted where it lies. */
+  #placed: Buffer | undefined;
   #corked = false;
   #bytes = 0;
   #keysSince = performance.now();
@@ -125,6 +128,15 @@ export class Leg<To extends Side> {
     const { _sock, _protocol } = connection as unknown as Internals;
     this.#socket = _sock;
     this.#protocol = _protocol;
+    extendKeyExchange(_protocol);
+    this.#outbox = new Outbox(_sock);
+    this.#inbox = new Inbox((bytes, from, to) => _protocol.parse(bytes, from, to));
+    const write = _protocol._onWrite;
+    _protocol._onWrite = (packet) => {
+      if (packet === this.#placed) return;
+      this.#outbox.flush();
+      write(packet);
+    };
     const theirs = _protocol._onPayload;
     _protocol._onPayload = (payload) => {
       if (payload[0] === DISCONNECT) this.#saidSo = true;
@@ -135,7 +147,7 @@ export class Leg<To extends Side> {
     const wake = (): void => this.#wake();
     connection.on("handshake", () => setImmediate(wake)); // when it has sent what waited for the keys
     _sock.on("drain", wake);
-    _sock.once("close", () => this.#end());
+    _sock.once("close", () => this.#ended());
     _sock.setNoDelay(true);
   }
 
@@ -143,7 +155,30 @@ export class Leg<To extends Side> {
   start(events: LegEvents): void {
     this.#events = events;
     for (const payload of this.#early.splice(0)) this.#receive(payload);
-    if (this.#over) events.ended();
+    if (this.#over) return events.ended();
+    this.#takeOver();
+  }
+
+  /** From here on the library no longer reads the socket, which would take a new buffer each time. */
+  #takeOver(): void {
+    const socket = this.#socket;
+    socket.removeAllListeners("data");
+    socket.pause();
+    this.#channel = openChannel<never>(socket);
+    this.#channel.start({
+      consumer: (bytes) => this.#read(bytes),
+      failed: () => socket.destroy(),
+      ended: () => this.#ended(),
+    });
+  }
+
+  /** What the library throws is the peer's fault: the connection is lost. */
+  #read(bytes: Buffer): true | Promise<void> {
+    const protocol = this.#protocol;
+    if (protocol._destruct === undefined) return true;
+    if (protocol._decipher._lenBytes === 0) this.#inbox.push(bytes);
+    else protocol.parse(bytes, 0, bytes.length);
+    return this.#pauses === 0 || new Promise((done) => (this.#resumed = done));
   }
 
   /**
@@ -153,14 +188,26 @@ export class Leg<To extends Side> {
   send({ bytes }: Permit<To>, { recipient, sender, senderAt }: Renumbered = SAME): void {
     const protocol = this.#protocol;
     if (protocol._destruct === undefined || !this.#socket.writable) return;
-    const { write } = protocol._packetRW;
-    const packet = write.alloc(bytes.length - FRAME_BYTES);
-    packet.set(bytes.subarray(FRAME_BYTES), write.allocStart);
-    if (recipient !== undefined) packet.writeUInt32BE(recipient, write.allocStart + 1);
-    if (sender !== undefined) packet.writeUInt32BE(sender, write.allocStart + (senderAt ?? 0));
-    this.#cork();
-    utils.sendPacket(protocol, write.finalize(packet));
+    if (recipient !== undefined) bytes.writeUInt32BE(recipient, FRAME_BYTES + 1);
+    if (sender !== undefined) bytes.writeUInt32BE(sender, FRAME_BYTES + (senderAt ?? 0));
+    const payload = bytes.subarray(FRAME_BYTES);
+    if (!this.#place(payload)) {
+      this.#cork();
+      sendMessage(protocol, payload);
+    }
     this.#count(bytes.length);
+  }
+
+  /** Makes and encrypts a packet in the outbox, where that can be done: not while keys are exchanged, and by fast ciphers only. */
+  #place(payload: Buffer): boolean {
+    const { _kexinit, _cipher } = this.#protocol;
+    if (!HAS_FAST_CIPHERS || _kexinit !== undefined) return false;
+    const packet = this.#outbox.packet(payload);
+    if (packet === undefined) return false;
+    this.#placed = packet;
+    _cipher.encrypt(packet);
+    this.#placed = undefined;
+    return true;
   }
 
   /** Whether its peer has said that it goes (RFC 4253 §11.1). */
@@ -181,11 +228,13 @@ export class Leg<To extends Side> {
 
   /** Reads nothing more until as many calls of `resume`. A few messages that are read already still come. */
   pause(): void {
-    if (this.#pauses++ === 0) this.#socket.pause();
+    this.#pauses++;
   }
 
   resume(): void {
-    if (--this.#pauses === 0) this.#socket.resume();
+    if (--this.#pauses > 0) return;
+    this.#resumed?.();
+    this.#resumed = undefined;
   }
 
   /** Says why (RFC 4253 §11.1) and closes. */
@@ -193,6 +242,8 @@ export class Leg<To extends Side> {
     const socket = this.#socket;
     if (socket.destroyed) return;
     if (lastWord !== undefined && this.#protocol._destruct !== undefined) this.#disconnect(lastWord);
+    this.#outbox.flush();
+    if (this.#channel !== undefined) return this.#channel.end();
     socket.end();
     setTimeout(() => socket.destroy(), LINGER_MS).unref();
   }
@@ -245,7 +296,7 @@ export class Leg<To extends Side> {
     for (const done of this.#drained.splice(0)) done();
   }
 
-  #end(): void {
+  #ended(): void {
     if (this.#over) return;
     this.#over = true;
     this.#wake();

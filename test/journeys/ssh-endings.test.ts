@@ -5,6 +5,7 @@ import net from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import ssh2 from "ssh2";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { newHostKey } from "../../gateway-task/ssh/host-key.ts";
 import { startTestGateway, TEST_SSH_CONNECTION } from "../setup/gateway.ts";
 import { run } from "../setup/programs.ts";
 import { sshClient } from "../setup/ssh-client.ts";
@@ -114,14 +115,14 @@ describe("a target", () => {
   });
 
   it("that shows another host key than the connection's is not logged in to", async () => {
-    const other = ssh2.utils.generateKeyPairSync("ed25519").public;
+    const other = newHostKey().publicKey;
     const { status, stderr } = await to({ hostKeys: [other] });
     expect(status).toBe(255);
     expect(stderr).toMatch(/shows a host key that is not the connection's\. It showed SHA256:/);
   });
 
   it("that does not take the gateway's key is told of, with who can mend it", async () => {
-    const { status, stderr } = await to({ key: ssh2.utils.generateKeyPairSync("ed25519").private });
+    const { status, stderr } = await to({ key: newHostKey().privateKey });
     expect(status).toBe(255);
     expect(stderr).toMatch(/does not let the gateway log in as .* Whoever keeps the connection's credentials/);
   });

@@ -5,7 +5,6 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { createSecureContext } from "node:tls";
 import { pino } from "pino";
-import ssh2 from "ssh2";
 import { approvalDesk } from "../../core/approval/desk.ts";
 import { parseConnections } from "../../core/config/connections.ts";
 import { parseMasking } from "../../core/masking/config.ts";
@@ -21,6 +20,7 @@ import type { SessionEvent, StatementEvent } from "../../core/recording/events.t
 import { readEvents } from "../../core/recording/reader.ts";
 import { verifySession } from "../../core/recording/verify.ts";
 import { startGateway, type Gateway, type GatewayDeps } from "../../gateway-task/gateway.ts";
+import { newHostKey } from "../../gateway-task/ssh/host-key.ts";
 import { openLocalState, type LocalState } from "../../local/state.ts";
 import { testAuthority } from "./certificates.ts";
 
@@ -119,7 +119,7 @@ export async function startTestGateway(options: TestGatewayOptions): Promise<Tes
   const authority = await testAuthority(await mkdtemp(join(directory, "tls-")));
   const logs: string[] = [];
   const { password } = options.target;
-  const hostKey = ssh2.utils.generateKeyPairSync("ed25519");
+  const hostKey = newHostKey();
   const desk = approvalDesk({
     store: state.approvalStore,
     clock: Date.now,
@@ -145,14 +145,14 @@ export async function startTestGateway(options: TestGatewayOptions): Promise<Tes
     ssh: options.ssh && {
       ...state,
       listen: { host: "127.0.0.1", port: 0 },
-      hostKey: hostKey.private,
+      hostKey: hostKey.privateKey,
       deviceLink: (userCode) => `https://sallyport.test/device?user_code=${userCode}`,
     },
   });
   return {
     host: "127.0.0.1",
     port: gateway.postgresPort,
-    ssh: gateway.sshPort === undefined ? undefined : { port: gateway.sshPort, hostKey: hostKey.public },
+    ssh: gateway.sshPort === undefined ? undefined : { port: gateway.sshPort, hostKey: hostKey.publicKey },
     caFile: authority.caFile,
     state,
     gateway,

@@ -134,7 +134,7 @@ describe("the intent log", () => {
     it(`fails closed when ${call} fails: it says so, and takes nothing more`, async () => {
       const log = new IntentLog(directory, failing(call, 2));
       const append = async (): Promise<void> => {
-        await log.append(...record(call === "write" ? "y".repeat(40_000) : "y"));
+        await log.append(...record(call === "write" ? "y".repeat(100_000) : "y"));
         await log.flushed();
       };
       await append();
