@@ -133,7 +133,7 @@ export class Leg<To extends Side> {
     this.#inbox = new Inbox((bytes, from, to) => _protocol.parse(bytes, from, to));
     const write = _protocol._onWrite;
     _protocol._onWrite = (packet) => {
-      if (packet === this.#placed) return;
+      if (packet === this.#placed) return void (this.#placed = undefined);
       this.#outbox.flush();
       write(packet);
     };
@@ -205,9 +205,19 @@ export class Leg<To extends Side> {
     const packet = this.#outbox.packet(payload);
     if (packet === undefined) return false;
     this.#placed = packet;
-    _cipher.encrypt(packet);
-    this.#placed = undefined;
+    try {
+      _cipher.encrypt(packet);
+    } finally {
+      if (this.#placed !== undefined) this.#dropUnencrypted(packet);
+    }
     return true;
+  }
+
+  /** A packet that the cipher did not take must not leave as it is. */
+  #dropUnencrypted(packet: Buffer): void {
+    packet.fill(0);
+    this.#placed = undefined;
+    this.#socket.destroy();
   }
 
   /** Whether its peer has said that it goes (RFC 4253 §11.1). */
