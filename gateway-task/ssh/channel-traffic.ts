@@ -4,10 +4,13 @@ import { askedBy, HARMLESS_REQUESTS, withoutSecrets } from "./channel-requests.t
 import type { Channel, Channels } from "./channels.ts";
 import { EchoWatch } from "./echo-watch.ts";
 import type { Asked } from "./gate.ts";
-import { clampPacketSize, DATA_AT, MESSAGE, MessageFields } from "./messages.ts";
+import { DATA_AT, MESSAGE, MessageFields } from "./messages.ts";
 import type { Passage } from "./passage.ts";
 import { notice, type Refusal, refusedCommand } from "./refusal.ts";
 import { answerOf } from "./replies.ts";
+import type { GivenRequests } from "./guarded/given-requests.ts";
+import { GuardedShell } from "./guarded/guarded-shell.ts";
+import type { LineChannel } from "./guarded/line-channel.ts";
 import { SftpChannel } from "./sftp-channel.ts";
 
 /** What waits behind a decision in one channel: the window that OpenSSH's server gives, and a little. */
@@ -23,12 +26,23 @@ const INNER_SSH = {
   reason: "a forward that carries SSH would not be recorded for what it is: connect to that host through the gateway",
 };
 
+/** What the target says in a channel whose shell is ours, and is for the client. */
+const PASSED_TO_GUARDED: ReadonlySet<number> = new Set([
+  MESSAGE.channelSuccess,
+  MESSAGE.channelFailure,
+  MESSAGE.channelClose,
+]);
+
 /** The messages of a session's channels (RFC 4254 §5, §6), in both directions. */
 export class ChannelTraffic {
   readonly #passage: Passage;
   readonly #channels: Channels;
 
-  constructor(passage: Passage, channels: Channels) {
+  readonly #guarded: string | undefined;
+
+  /** @param guarded the connection's name, where its shells are guarded */
+  constructor(passage: Passage, channels: Channels, guarded: string | undefined) {
+    this.#guarded = guarded;
     this.#passage = passage;
     this.#channels = channels;
   }
@@ -40,14 +54,22 @@ export class ChannelTraffic {
       throw new SallyportError("protocol-violation", `the ${from} sent a message that is unknown here (${type})`);
     const channel = this.#channels.named(from === "client" ? "target" : "client", bytes.readUInt32BE(1));
     if (channel === undefined) return; // both have closed it
+    if (channel.line !== undefined) return this.#lineSays(channel.line, type, bytes, from);
     if (from === "target") this.#targetSays(channel, type, bytes);
     else if (channel.refused) this.#swallowed(channel, type, bytes);
     else if (channel.backlog !== undefined) this.#keep(channel, bytes);
     else this.#clientSays(channel, type, bytes);
   }
 
+  /** A channel of ours is the client's in no way. */
+  #lineSays(line: LineChannel, type: number, bytes: Buffer, from: Side): void {
+    if (from === "client") throw new SallyportError("protocol-violation", "the client spoke in a channel of the gateway's");
+    line.message(type, bytes);
+  }
+
   #clientSays(channel: Channel, type: number, bytes: Buffer): void {
     if (this.#isInnerSsh(channel, type, bytes, "client")) return this.#cut(channel, bytes);
+    if (channel.shell !== undefined && type !== MESSAGE.channelClose) return channel.shell.message(type, bytes);
     switch (type) {
       case MESSAGE.channelWindowAdjust:
         return this.#adjust(channel, bytes);
@@ -68,6 +90,7 @@ export class ChannelTraffic {
     }
     if (this.#isInnerSsh(channel, type, bytes, "target")) return this.#cut(channel);
     this.#note(channel, type, bytes, "target");
+    if (channel.shell !== undefined && !PASSED_TO_GUARDED.has(type)) return;
     if (channel.credit > 0) return this.#settleCredit(channel, type, bytes);
     const pass = (): void => this.#passage.toClient.pass(bytes);
     if (type === MESSAGE.channelSuccess || type === MESSAGE.channelFailure)
@@ -111,14 +134,13 @@ export class ChannelTraffic {
   #note(channel: Channel, type: number, bytes: Buffer, from: Side): void {
     switch (type) {
       case MESSAGE.channelOpenConfirmation:
-        clampPacketSize(bytes, 13);
-        if (this.#channels.confirm(channel, bytes.readUInt32BE(5))) return;
-        throw new SallyportError("protocol-violation", "a channel's number is in use");
+        return this.#channels.confirmed(channel, bytes);
       case MESSAGE.channelOpenFailure:
         this.#channels.closed(channel, "client");
         this.#channels.closed(channel, "target");
         return;
       case MESSAGE.channelClose:
+        channel.shell?.closed();
         this.#channels.closed(channel, from);
     }
   }
@@ -126,6 +148,7 @@ export class ChannelTraffic {
   /** The target must not send what the client's window no longer has room for, because of texts of ours. */
   #adjust(channel: Channel, bytes: Buffer): void {
     const granted = bytes.readUInt32BE(5);
+    channel.room.window += granted;
     const kept = Math.min(channel.debt, granted);
     channel.debt -= kept;
     if (kept === 0) this.#passage.toTarget.pass(bytes);
@@ -150,6 +173,7 @@ export class ChannelTraffic {
       if (wantReply) channel.replies.passedOn();
       this.#passage.toTarget.pass(request, withoutSecrets(name, request));
     };
+    channel.given?.take(name, bytes.subarray(fields.at));
     if (HARMLESS_REQUESTS.has(name)) {
       if (name === "pty-req") channel.echo = new EchoWatch();
       return go(bytes);
@@ -171,9 +195,22 @@ export class ChannelTraffic {
     const granted = (): void => {
       // Each thing that is done by it is judged by itself.
       if (asked.kind === "subsystem" && asked.name === "sftp") channel.sftp = this.#sftp(channel);
+      if (asked.kind === "shell" && channel.given !== undefined) return this.#guard(channel, channel.given, request, wantReply);
       go(request);
     };
     this.#ask(channel, asked, granted, (refusal) => this.#refuse(channel, request, wantReply, refusal));
+  }
+
+  /** The shell is ours: at the target, nothing is asked in its channel. */
+  #guard(channel: Channel, given: GivenRequests, request: Buffer, wantReply: boolean): void {
+    this.#passage.asked(request);
+    channel.credit = 0;
+    const shell = new GuardedShell(this.#passage, this.#channels, channel, given, this.#guarded ?? "");
+    channel.shell = shell;
+    channel.replies.ours(() => {
+      if (wantReply) this.#passage.say("client", MESSAGE.channelSuccess, channel.client);
+      shell.start();
+    });
   }
 
   #sftp(channel: Channel): SftpChannel {

@@ -59,6 +59,18 @@ export class Passage {
     lane.pass(message(...parts));
   }
 
+  /** Records what the target told us alone, as if it had gone on to the client. */
+  heard(message: Buffer): void {
+    const framed = framedCopy(message);
+    this.toClient.by(() => this.#recorder.heard(framed));
+  }
+
+  /** Records what the client asked and the gateway itself does. */
+  asked(message: Buffer, recorded: Buffer = message): void {
+    const framed = framedCopy(recorded);
+    this.toTarget.by(() => this.#recorder.asked(framed));
+  }
+
   /** Records what the target must not see; `recorded` is what is stored of it, where that is something else. */
   withhold(asked: Buffer, recorded: Buffer = asked): void {
     const framed = framedCopy(asked);

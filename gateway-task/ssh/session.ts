@@ -20,6 +20,7 @@ export function openRelay(
   const who = { principal: requester, connection: { name, environment } };
   const gate = new Gate({ policies: deps.policies, who, clock: deps.clock });
   const refusesForward = (to: { host: string; port: number }): string | undefined => refusal(deps.connections(), to);
+  const guarded = connection.shell === "guarded" ? name : undefined;
   const live: LiveSession = {
     id: session,
     pass: pass.id,
@@ -33,7 +34,7 @@ export function openRelay(
     const about = { client: login.client, session, reason, code: error?.code };
     deps.logger[error ? "warn" : "info"](about, "a session has ended");
   };
-  const relay = new Relay(recorder, client, target, { ...deps, gate, asker, refusesForward }, ended);
+  const relay = new Relay(recorder, client, target, { ...deps, gate, asker, refusesForward, guarded }, ended);
   deps.live.add(live);
   relay.start();
 }
