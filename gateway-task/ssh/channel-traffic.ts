@@ -63,7 +63,8 @@ export class ChannelTraffic {
 
   /** A channel of ours is the client's in no way. */
   #lineSays(line: LineChannel, type: number, bytes: Buffer, from: Side): void {
-    if (from === "client") throw new SallyportError("protocol-violation", "the client spoke in a channel of the gateway's");
+    if (from === "client")
+      throw new SallyportError("protocol-violation", "the client spoke in a channel of the gateway's");
     line.message(type, bytes);
   }
 
@@ -195,7 +196,8 @@ export class ChannelTraffic {
     const granted = (): void => {
       // Each thing that is done by it is judged by itself.
       if (asked.kind === "subsystem" && asked.name === "sftp") channel.sftp = this.#sftp(channel);
-      if (asked.kind === "shell" && channel.given !== undefined) return this.#guard(channel, channel.given, request, wantReply);
+      if (asked.kind === "shell" && channel.given !== undefined)
+        return this.#guard(channel, channel.given, request, wantReply);
       go(request);
     };
     this.#ask(channel, asked, granted, (refusal) => this.#refuse(channel, request, wantReply, refusal));

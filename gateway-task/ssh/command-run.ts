@@ -96,7 +96,11 @@ function outcomeOf({ refused, exit }: CommandRun, failed: boolean): CommandEnded
   return exit.signal === undefined ? "exited" : "signalled";
 }
 
-function what({ number, via, redacted, guarded, terminal, program, askedAt }: CommandRun, channel: number, text: WireText) {
+function what(
+  { number, via, redacted, guarded, terminal, program, askedAt }: CommandRun,
+  channel: number,
+  text: WireText,
+) {
   return {
     number,
     channel,

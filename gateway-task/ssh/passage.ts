@@ -60,14 +60,14 @@ export class Passage {
   }
 
   /** Records what the target told us alone, as if it had gone on to the client. */
-  heard(message: Buffer): void {
-    const framed = framedCopy(message);
+  heard(told: Buffer): void {
+    const framed = framedCopy(told);
     this.toClient.by(() => this.#recorder.heard(framed));
   }
 
   /** Records what the client asked and the gateway itself does. */
-  asked(message: Buffer, recorded: Buffer = message): void {
-    const framed = framedCopy(recorded);
+  asked(request: Buffer): void {
+    const framed = framedCopy(request);
     this.toTarget.by(() => this.#recorder.asked(framed));
   }
 

@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import type { CommandEndedEvent } from "../../core/recording/ssh-events.ts";
 import { type Approver, approver } from "../setup/approver.ts";
 import { policiesOf } from "../setup/policies.ts";
-import type { Ran } from "../setup/programs.ts";
+import { type Ran, succeed } from "../setup/programs.ts";
 import { type SshStage, sshStage } from "../setup/ssh-stage.ts";
 import { type Terminal, terminal } from "../setup/terminal.ts";
 
@@ -78,7 +78,9 @@ describe("a guarded shell at a terminal", () => {
     const person = await sitting();
     expect(await line(person, "echo hello")).toBe("hello\n");
     expect(await line(person, `cd ${folder}; A='a  b'; export B="it's"`)).toBe("");
-    expect(await line(person, 'pwd; echo "$A" $B; sh -c "echo [\\$A] [\\$B]"')).toBe(`${folder}\na  b it's\n[] [it's]\n`);
+    expect(await line(person, 'pwd; echo "$A" $B; sh -c "echo [\\$A] [\\$B]"')).toBe(
+      `${folder}\na  b it's\n[] [it's]\n`,
+    );
     expect(await line(person, "umask 027; false")).toBe("");
     expect(await line(person, "echo $?; umask; tty | cut -c1-8")).toBe("1\n0027\n/dev/pts\n");
     person.type("exit 3\r");
@@ -146,11 +148,26 @@ describe("a guarded shell at a terminal", () => {
     await delay(1_000);
     person.type("something\r");
     await person.shows(/got something\nweb/);
-    person.type("stty size; vi -u NONE -N -T xterm\r");
-    await person.shows(/~/);
-    person.type(":q\r");
-    await person.shows(/web \(guarded\) \S+ \$ $/);
     expect(await line(person, "echo after")).toBe("after\n");
+  });
+
+  it("runs a program that fills the screen, and tells it when the terminal changes its size", async () => {
+    const person = terminal(
+      `tty; stty rows 20 cols 70; TERM=xterm exec ssh ${stage.through.options.join(" ")} -tt web`,
+      stage.through.env,
+    );
+    people.push(person);
+    const tty = /\/dev\/\S+/.exec(await person.shows(/\/dev\/\S+\n/))?.[0] ?? "";
+    await person.shows(/\$ $/);
+    person.type("stty size; seq 1000 | less\r");
+    await person.shows(/20 70\n/);
+    await person.shows(/\n19[^\d]/);
+    await succeed("stty", ["-F", tty, "rows", "30", "cols", "100"]);
+    await person.shows(/\n29[^\d]/);
+    person.type("q");
+    await person.shows(/\(guarded\) \S+ \$ $/);
+    person.type("stty size\r");
+    await person.shows(/30 100\n/);
   });
 
   it("asks for more of a line that is not whole, and judges all of it", async () => {
@@ -168,10 +185,19 @@ describe("a guarded shell at a terminal", () => {
 
 describe("a guarded shell without a terminal", () => {
   it("runs the lines of its input, with their errors apart, and ends with the last one's status", async () => {
-    const { status, stdout, stderr } = await script("echo out", "echo error >&2", "for i in 1 2", "do echo $i", "done", "false");
+    const { status, stdout, stderr } = await script(
+      "echo out",
+      "echo error >&2",
+      "for i in 1 2",
+      "do echo $i",
+      "done",
+      "false",
+    );
     expect([status, stdout.toString(), stderr]).toEqual([1, "out\n1\n2\n", "error\n"]);
     expect((await script("echo a", "true && exit 5", "echo never")).status).toBe(5);
-    expect((await stage.run("ssh", ["-T", "web"], { input: "echo no newline" })).stdout.toString()).toBe("no newline\n");
+    expect((await stage.run("ssh", ["-T", "web"], { input: "echo no newline" })).stdout.toString()).toBe(
+      "no newline\n",
+    );
     expect((await script()).status).toBe(0);
   });
 
@@ -231,7 +257,12 @@ describe("what a line cannot do", () => {
       "IFS=x",
       "false",
     );
-    const { stdout } = await script("echo() { printf mine; }; export -f echo", "echo plain", "IFS=l", "a=hello; printf '%s.' $a");
+    const { stdout } = await script(
+      "echo() { printf mine; }; export -f echo",
+      "echo plain",
+      "IFS=l",
+      "a=hello; printf '%s.' $a",
+    );
     expect(stdout.toString()).toBe("plain\nhello.");
     expect(await there("ran")).toBe(false);
   });

@@ -196,7 +196,10 @@ export class GuardedShell {
     const marker = [randomBytes(8).toString("hex"), randomBytes(8).toString("hex")] as const;
     const wrapped = wrapLine(line, this.#kept.found(this.#status), marker);
     if (wrapped === undefined)
-      return this.#refused({ text: "the line is longer than the target takes: it was not run", status: CANNOT_EXECUTE });
+      return this.#refused({
+        text: "the line is longer than the target takes: it was not run",
+        status: CANNOT_EXECUTE,
+      });
     const filter = new OutputFilter(`${marker[1]}${marker[0]}`);
     const what = { line: wrapped, given: this.#given.forLine(), filter };
     const channel: LineChannel = new LineChannel(this.#passage, this.#channels, what, {

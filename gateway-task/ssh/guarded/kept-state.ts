@@ -31,7 +31,9 @@ export function readLeft(hexadecimal: string): Left | undefined {
   if (digits.length % 2 !== 0 || !/^[0-9a-f]*$/.test(digits)) return undefined;
   const fields = fieldsOf(Buffer.from(digits, "hex"));
   const [how, mask, directory, ...rest] = fields;
-  if (how === undefined || mask === undefined || directory === undefined) return undefined;
+  // It is cut short where the line has left the shell unable to tell more.
+  if (how === undefined || mask === undefined || directory === undefined || rest.pop()?.toString() !== ".")
+    return undefined;
   const umask = mask.toString("latin1").trim();
   if (!/^[0-7]{3,4}$/.test(umask) || directory[0] !== 0x2f) return undefined;
   const variables = new Map<string, { kind: "x" | "-"; value: Buffer }>();

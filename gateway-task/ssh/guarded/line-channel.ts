@@ -172,9 +172,7 @@ export class LineChannel {
     const { client } = this.#channel;
     // What the wrapper tells behind it is neither shown nor stored: there are secrets among variables.
     this.#passage.heard(
-      error
-        ? message(MESSAGE.channelExtendedData, client, 1, shown)
-        : message(MESSAGE.channelData, client, shown),
+      error ? message(MESSAGE.channelExtendedData, client, 1, shown) : message(MESSAGE.channelData, client, shown),
     );
     if (!error) this.#echo.shown(shown);
     this.#events.shown(shown, error);

@@ -126,8 +126,9 @@ export class LineEditor implements LineInput {
     this.#bytes += bytes;
     const atEnd = this.#cursor === this.#characters.length;
     this.#characters.splice(this.#cursor++, 0, text);
-    if (!atEnd || this.#stale) this.#stale = true;
-    else {
+    // A mark goes to the character before it, which may stand in the row above.
+    if (!atEnd || columnsOf(text) === 0) this.#stale = true;
+    else if (!this.#stale) {
       this.#shown += text;
       this.#appended = true;
     }
@@ -151,7 +152,7 @@ export class LineEditor implements LineInput {
 
   #recall(line: string | undefined): undefined {
     if (line === undefined) return this.#bell();
-    this.#characters = [...line];
+    this.#characters = Array.from(line);
     this.#bytes = Buffer.byteLength(line);
     this.#cursor = this.#characters.length;
     this.#stale = true;
@@ -222,7 +223,11 @@ export class LineEditor implements LineInput {
   #draw(): void {
     const prompt = this.#asks();
     const end = placeBehind(this.#all(prompt), this.#columns);
-    const cursor = placeBehind(this.#characters.slice(0, this.#cursor), this.#columns, placeBehind(prompt, this.#columns));
+    const cursor = placeBehind(
+      this.#characters.slice(0, this.#cursor),
+      this.#columns,
+      placeBehind(prompt, this.#columns),
+    );
     if (this.#stale) this.#shown += `\r${by(this.#row, "A")}\x1b[J${prompt}${this.#text()}`;
     // A terminal goes to the next row only when something is written there.
     if (end.column === 0 && end.row > 0) this.#shown += " \r";

@@ -28,4 +28,7 @@ export interface LineInput {
   resize(columns: number): string;
 }
 
-export const TOO_LONG: Entered = { kind: "unfit", why: `a line has more than ${MAX_LINE_BYTES >> 10} KiB: it was not run` };
+export const TOO_LONG: Entered = {
+  kind: "unfit",
+  why: `a line has more than ${MAX_LINE_BYTES >> 10} KiB: it was not run`,
+};

@@ -11,7 +11,9 @@ export function promptOf(connection: string, directory: Buffer | undefined, home
   const path = directory?.toString("utf8") ?? "";
   const begins = home?.toString("utf8") ?? "";
   const within = begins.length > 1 && (path === begins || path.startsWith(`${begins}/`));
-  const short = [...(within ? `~${path.slice(begins.length)}` : path).replaceAll(/[^\p{L}\p{M}\p{N}\p{P}\p{S} ]/gu, "?")];
+  const short = Array.from(
+    (within ? `~${path.slice(begins.length)}` : path).replaceAll(/[^\p{L}\p{M}\p{N}\p{P}\p{S} ]/gu, "?"),
+  );
   const shown = short.length > MAX_DIRECTORY ? `…${short.slice(-MAX_DIRECTORY).join("")}` : short.join("");
   return `${connection} (guarded) ${shown} $ `;
 }

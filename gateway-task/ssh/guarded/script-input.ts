@@ -18,7 +18,7 @@ export class ScriptInput implements LineInput {
   }
 
   take(bytes: Buffer): Taken {
-    for (let at = 0; at < bytes.length; ) {
+    for (let at = 0; at < bytes.length;) {
       const newline = bytes.indexOf(NEWLINE, at);
       const end = newline < 0 ? bytes.length : newline + 1;
       this.#add(bytes.subarray(at, end));

@@ -9,7 +9,19 @@ const OPENS: Readonly<Record<string, string>> = {
   "{": "}",
 };
 /** Words behind which a command begins. */
-const BEFORE_COMMANDS: ReadonlySet<string> = new Set(["if", "then", "elif", "else", "while", "until", "do", "!", "{", "time", "in"]);
+const BEFORE_COMMANDS: ReadonlySet<string> = new Set([
+  "if",
+  "then",
+  "elif",
+  "else",
+  "while",
+  "until",
+  "do",
+  "!",
+  "{",
+  "time",
+  "in",
+]);
 const WORD = /[^\s;&|()<>"'`$\\#]+/y;
 const HEREDOC = /<<(-?)[ \t]*((?:\\.|'[^'\n]*'|"[^"\n]*"|[^\s;&|()<>'"\\])+)/y;
 
@@ -112,7 +124,11 @@ class Reading {
   #dollar(): boolean {
     this.#word();
     const inText = this.#open.at(-1) === '"';
-    for (const [begin, end] of [["$((", "))"], ["$(", ")"], ["${", "${"]] as const) {
+    for (const [begin, end] of [
+      ["$((", "))"],
+      ["$(", ")"],
+      ["${", "${"],
+    ] as const) {
       if (!this.#text.startsWith(begin, this.#at)) continue;
       this.#open.push(end);
       this.#atCommand = end === ")";
@@ -145,8 +161,8 @@ class Reading {
     this.#operator = false;
     if (character === ")") {
       if (this.#open.at(-1) === ")") this.#open.pop();
-      // Of a pattern of `case`, a command follows.
-      this.#atCommand = this.#open.at(-1) === "esac";
+      // Behind a pattern of `case`, and the name of a function, a command follows.
+      this.#atCommand = this.#open.at(-1) === "esac" || this.#text[this.#at - 1] === "(";
       return this.#skip(1);
     }
     const arithmetic = this.#atCommand && this.#text.startsWith("((", this.#at);

@@ -11,9 +11,9 @@ export const MAX_EXEC_BYTES = 120 << 10;
  */
 const SCRIPT = [
   "exec 251>&1",
-  '__sallyport_end() { __sallyport_status=$?; trap - EXIT INT; { printf "%b%s%s" "\\036" "$2" "$1"',
+  '__sallyport_end() { __sallyport_status=$?; trap - EXIT INT; local IFS; { printf "%b%s%s" "\\036" "$2" "$1"',
   '{ printf "%s\\0" "$3"; umask; printf "\\0%s\\0" "$(pwd -P)"',
-  'if [[ $3 == k ]]; then for __sallyport_name in $(IFS=; compgen -v); do if [[ -v $__sallyport_name ]]; then case "${!__sallyport_name@a}" in "") printf "%s\\0" "-$__sallyport_name=${!__sallyport_name}" ;; x) printf "%s\\0" "x$__sallyport_name=${!__sallyport_name}" ;; esac; fi; done; fi',
+  'if [[ $3 == k ]]; then for __sallyport_name in $(compgen -v); do if [[ -v $__sallyport_name ]]; then local -n __sallyport_value=$__sallyport_name; case "${__sallyport_value@a}" in "") printf "%s\\0" "-$__sallyport_name=$__sallyport_value" ;; x) printf "%s\\0" "x$__sallyport_name=$__sallyport_value" ;; esac; fi; done; fi; printf ".\\0"',
   '} 2>/dev/null | command -p od -An -v -tx1; printf "%b" "\\036"; } >&251 2>/dev/null; exit $__sallyport_status; }',
   "__sallyport_return() { return $1; }",
   'trap "__sallyport_end $1 $2 e" EXIT',
@@ -72,7 +72,9 @@ export function wrapLine(line: Buffer, found: Found, marker: readonly [string, s
 }
 
 const QUOTED = String.raw`'((?:[^'\\!\n\r]|\\0[0-7]{3})*)'`;
-const ARGUMENTS = new RegExp(String.raw`^ [0-9a-f*]+ [0-9a-f*]+ \d+ [0-7]+ ${QUOTED} ${QUOTED}(?: [-xu] \w+ ${QUOTED})*$`);
+const ARGUMENTS = new RegExp(
+  String.raw`^ [0-9a-f*]+ [0-9a-f*]+ \d+ [0-7]+ ${QUOTED} ${QUOTED}(?: [-xu] \w+ ${QUOTED})*$`,
+);
 
 /** The line that a command runs which `wrapLine` made, and no other; undefined of any other command. */
 export function lineWithin(command: string): string | undefined {
