@@ -9,7 +9,7 @@ import type { Passage } from "./passage.ts";
 import { notice, type Refusal, refusedCommand } from "./refusal.ts";
 import { answerOf } from "./replies.ts";
 import type { GivenRequests } from "./guarded/given-requests.ts";
-import { GuardedShell } from "./guarded/guarded-shell.ts";
+import { FOR_THE_CLIENT, GuardedShell } from "./guarded/guarded-shell.ts";
 import type { LineChannel } from "./guarded/line-channel.ts";
 import { SftpChannel } from "./sftp-channel.ts";
 
@@ -25,13 +25,6 @@ const INNER_SSH = {
   policyVersion: "",
   reason: "a forward that carries SSH would not be recorded for what it is: connect to that host through the gateway",
 };
-
-/** What the target says in a channel whose shell is ours, and is for the client. */
-const PASSED_TO_GUARDED: ReadonlySet<number> = new Set([
-  MESSAGE.channelSuccess,
-  MESSAGE.channelFailure,
-  MESSAGE.channelClose,
-]);
 
 /** The messages of a session's channels (RFC 4254 §5, §6), in both directions. */
 export class ChannelTraffic {
@@ -91,7 +84,7 @@ export class ChannelTraffic {
     }
     if (this.#isInnerSsh(channel, type, bytes, "target")) return this.#cut(channel);
     this.#note(channel, type, bytes, "target");
-    if (channel.shell !== undefined && !PASSED_TO_GUARDED.has(type)) return;
+    if (channel.shell !== undefined && !FOR_THE_CLIENT.has(type)) return;
     if (channel.credit > 0) return this.#settleCredit(channel, type, bytes);
     const pass = (): void => this.#passage.toClient.pass(bytes);
     if (type === MESSAGE.channelSuccess || type === MESSAGE.channelFailure)
@@ -295,6 +288,7 @@ export class ChannelTraffic {
   #tell(channel: Channel, text: string): void {
     const told = notice(channel.client, channel.echo !== undefined, text);
     channel.debt += told.bytes;
+    channel.room.window -= told.bytes;
     this.#passage.toClient.pass(told.message);
   }
 }

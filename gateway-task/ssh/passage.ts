@@ -92,6 +92,18 @@ export class Passage {
     decision.pending.then(decided).catch(this.#failed);
   }
 
+  /** Does something later, if the session still lives then. */
+  later(milliseconds: number, action: () => void): NodeJS.Timeout {
+    const act = (): void => {
+      try {
+        if (!this.#over) action();
+      } catch (error) {
+        this.#failed(error);
+      }
+    };
+    return setTimeout(act, milliseconds).unref();
+  }
+
   /** The session ends: what waits is cancelled, and nothing is done any more. */
   end(): void {
     this.#over = true;

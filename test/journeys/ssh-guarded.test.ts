@@ -1,12 +1,14 @@
 import { access, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { once } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
+import ssh2, { type ClientChannel } from "ssh2";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import type { CommandEndedEvent } from "../../core/recording/ssh-events.ts";
 import { type Approver, approver } from "../setup/approver.ts";
 import { policiesOf } from "../setup/policies.ts";
-import { type Ran, succeed } from "../setup/programs.ts";
+import { run, type Ran, succeed } from "../setup/programs.ts";
 import { type SshStage, sshStage } from "../setup/ssh-stage.ts";
 import { type Terminal, terminal } from "../setup/terminal.ts";
 
@@ -223,6 +225,63 @@ describe("a guarded shell without a terminal", () => {
 
   it("gives a line nothing of the lines behind it to read", async () => {
     expect((await script("cat", "echo next")).stdout.toString()).toBe("next\n");
+  });
+});
+
+describe("a session with a guarded shell", () => {
+  it("ends what its line runs when its client is gone, or its pass is revoked", async () => {
+    for (const how of ["gone", "revoked"]) {
+      const pass = await stage.gateway.pass();
+      const client = await stage.client([], pass);
+      const mark = `7${how.length}${Date.now() % 100_000}`;
+      const person = terminal(`ssh ${client.options.join(" ")} -tt web`, client.env);
+      people.push(person);
+      await person.shows(/\$ $/);
+      person.type(`sleep ${mark}\r`);
+      const runs = async (): Promise<boolean> => (await run("pgrep", ["-fx", `sleep ${mark}`])).status === 0;
+      await expect.poll(runs, { timeout: 10_000 }).toBe(true);
+      if (how === "gone") person.kill();
+      else await stage.gateway.revoke(pass);
+      await expect.poll(runs, { timeout: 10_000 }).toBe(false);
+      const { row } = await stage.gateway.lastClosed();
+      expect(row.closing.reason).toMatch(how === "gone" ? /^client/ : /revoked/);
+    }
+  }, 60_000);
+
+  it("still judges commands, and passes files, as any other", async () => {
+    expect((await stage.run("ssh", ["web", "echo as ever"])).stdout.toString()).toBe("as ever\n");
+    expect((await stage.run("ssh", ["web", `touch ${at("touched")}`])).status).toBe(126);
+    await writeFile(at("sent"), "sent\n");
+    expect((await stage.run("scp", ["-q", at("sent"), `web:${at("received")}`])).status).toBe(0);
+    expect(await readFile(at("received"), "utf8")).toBe("sent\n");
+  });
+
+  it("ends where its client speaks in a channel that a line runs in, and does nothing of it", async () => {
+    const { port = 0 } = stage.gateway.ssh ?? {};
+    const client = new ssh2.Client();
+    client.on("error", () => {});
+    const closed = once(client, "close");
+    client.connect({
+      host: "127.0.0.1",
+      port,
+      username: "web",
+      password: await stage.gateway.pass(),
+      hostVerifier: () => true,
+    });
+    await once(client, "ready");
+    const shell = await new Promise<ClientChannel>((done, failed) =>
+      client.shell(false, (error, stream) => (error ? failed(error) : done(stream))),
+    );
+    shell.write("echo runs; sleep 20\n");
+    await once(shell, "data");
+    const { _protocol: protocol } = client as unknown as {
+      _protocol: { exec(at: number, text: string, reply: boolean): void };
+    };
+    // OpenSSH's server gives the lowest number that is free: 0 is the client's, and one of the next the line's.
+    for (const number of [1, 2, 3]) protocol.exec(number, `touch ${at("spoken")}`, false);
+    await closed;
+    expect((await stage.gateway.lastClosed()).row.closing.reason).toBe("protocol-violation");
+    expect(await there("spoken")).toBe(false);
   });
 });
 

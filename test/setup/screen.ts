@@ -36,6 +36,10 @@ export class Screen {
     return { row: this.#row, column: this.#column };
   }
 
+  at(row: number, column: number): string | undefined {
+    return this.#rows[row]?.[column];
+  }
+
   #write(character: string): void {
     if (character === "\r") this.#column = 0;
     else if (character === "\n") this.#to(this.#row + 1);

@@ -34,7 +34,7 @@ export class ClientEnd {
   constructor(passage: Passage, channel: Channel) {
     this.#passage = passage;
     this.#channel = channel;
-    this.#room = channel.room.window - channel.debt;
+    this.#room = channel.room.window;
     this.#read = WINDOW;
   }
 

@@ -27,6 +27,13 @@ const EXIT = /^\s*(?:exit|logout)(?:\s+(\d{1,3}))?\s*;?\s*$/;
 /** Tells where commands begin, and what they find. */
 const NOTHING = Buffer.from(":");
 
+/** What the target says in a channel whose shell is ours, and is for the client. */
+export const FOR_THE_CLIENT: ReadonlySet<number> = new Set([
+  MESSAGE.channelSuccess,
+  MESSAGE.channelFailure,
+  MESSAGE.channelClose,
+]);
+
 /**
  * The shell of a channel whose connection has `shell: guarded`. There is none at the target: each line is judged and runs by
  * itself, in a channel of its own, and the directory and variables that it leaves are set before the next.
@@ -115,7 +122,9 @@ export class GuardedShell {
   }
 
   #typed(data: Buffer): void {
-    if (this.#line !== undefined && this.#hasTerminal) return this.#line.type(data);
+    // What comes before the first prompt is for the first line.
+    const line = this.#kept.home === undefined ? undefined : this.#line;
+    if (line !== undefined && this.#hasTerminal) return line.type(data);
     if (this.#giveUp !== undefined && this.#hasTerminal && data.includes(CTRL_C)) {
       this.#client.used(data.length + this.#ahead.length);
       this.#ahead = Buffer.alloc(0);

@@ -24,7 +24,7 @@ export interface LineEnd {
   /** As a shell tells it; undefined where the target did not. */
   readonly status: number | undefined;
   /** Why it did not run. */
-  readonly why?: string;
+  readonly why?: string | undefined;
 }
 
 export interface LineEvents {
@@ -54,6 +54,7 @@ export class LineChannel {
   /** Bytes that have left towards the client, and are not yet given back to the target. */
   #gone = 0;
   #status: number | undefined;
+  #why: string | undefined;
   #opened = false;
   #closing = false;
   #linger: NodeJS.Timeout | undefined;
@@ -94,6 +95,9 @@ export class LineChannel {
         return this.#shown(bytes.subarray(EXTENDED_DATA_AT), true);
       case MESSAGE.channelRequest:
         return this.#told(new MessageFields(bytes, DATA_AT - 4));
+      case MESSAGE.channelFailure:
+        this.#why = "it does not run commands";
+        return this.close();
       case MESSAGE.channelClose:
         return this.#closed();
     }
@@ -190,7 +194,7 @@ export class LineChannel {
   /** What a line leaves running may hold its channel open. */
   #closeBehind(): void {
     if (this.#status === undefined || this.#filter.told === undefined || this.#closing) return;
-    this.#linger = setTimeout(() => this.close(), LINGER_MS).unref();
+    this.#linger = this.#passage.later(LINGER_MS, () => this.close());
   }
 
   #closed(): void {
@@ -198,7 +202,7 @@ export class LineChannel {
     this.#show(this.#filter.finish(), false);
     this.#channels.closed(this.#channel, "target");
     this.close();
-    this.#events.ended({ status: this.#status });
+    this.#events.ended({ status: this.#status, why: this.#why });
   }
 
   #flush(): void {

@@ -1,4 +1,4 @@
-import { columnsOf, placeBehind } from "./columns.ts";
+import { columnsOf, type Place, placeBehind } from "./columns.ts";
 import { History } from "./history.ts";
 import { type ControlName, type Key, KeyReader } from "./keys.ts";
 import { type Entered, type LineInput, MAX_LINE_BYTES, type Taken, TOO_LONG } from "./line-input.ts";
@@ -9,6 +9,7 @@ const CONTINUED = "> ";
 /** xterm's bracketed paste: the terminal says what is pasted. */
 const PASTES = { on: "\x1b[?2004h", off: "\x1b[?2004l" };
 const MIN_COLUMNS = 8;
+const ORIGIN: Place = { row: 0, column: 0 };
 
 /** The line editor of a person at a terminal: keys in, lines and what the terminal shows out. Touches nothing else. */
 export class LineEditor implements LineInput {
@@ -23,13 +24,11 @@ export class LineEditor implements LineInput {
   #bytes = 0;
   #cursor = 0;
   #tooLong = false;
-  /** Rows from the prompt's to the cursor's, as the terminal shows them. */
-  #row = 0;
+  /** Where the terminal's cursor stands, from where the prompt begins. */
+  #place = ORIGIN;
   #shown = "";
   /** What the terminal shows is not what it should. */
   #stale = false;
-  /** It lacks no more than that the cursor may have to go to the next row. */
-  #appended = false;
 
   /** @param terminal its type, and how many columns it has */
   constructor({ term, columns }: { readonly term: string; readonly columns: number }) {
@@ -106,7 +105,7 @@ export class LineEditor implements LineInput {
         return this.#recall(this.#history.newer());
       case "clear":
         this.#shown += "\x1b[H\x1b[2J";
-        this.#row = 0;
+        this.#place = ORIGIN;
         this.#stale = true;
         return undefined;
       case "tab":
@@ -128,10 +127,7 @@ export class LineEditor implements LineInput {
     this.#characters.splice(this.#cursor++, 0, text);
     // A mark goes to the character before it, which may stand in the row above.
     if (!atEnd || columnsOf(text) === 0) this.#stale = true;
-    else if (!this.#stale) {
-      this.#shown += text;
-      this.#appended = true;
-    }
+    else if (!this.#stale) this.#write([text]);
     return undefined;
   }
 
@@ -200,9 +196,9 @@ export class LineEditor implements LineInput {
   /** Goes to the row behind the line. */
   #leave(word = ""): void {
     this.#cursor = this.#characters.length;
-    if (this.#stale || this.#appended) this.#draw();
+    if (this.#stale) this.#draw();
     this.#shown += `${word}\r\n`;
-    this.#row = 0;
+    this.#place = ORIGIN;
   }
 
   #forget(): void {
@@ -213,32 +209,33 @@ export class LineEditor implements LineInput {
   }
 
   #fresh(): void {
-    this.#row = 0;
-    this.#shown += this.#asks();
-    this.#row = placeBehind(this.#asks(), this.#columns).row;
-    this.#stale = this.#appended = false;
+    this.#place = ORIGIN;
+    this.#write(this.#asks());
+    this.#stale = false;
+  }
+
+  /** Shows characters where the cursor stands. */
+  #write(characters: Iterable<string>): void {
+    this.#place = placeBehind(characters, this.#columns, this.#place);
+    this.#shown += Array.from(characters).join("");
+    // A terminal goes to the next row only when something is written there.
+    if (this.#place.column === 0 && this.#place.row > 0) this.#shown += " \r";
   }
 
   /** Draws the prompt and the line again, with the cursor in its place. */
   #draw(): void {
-    const prompt = this.#asks();
-    const end = placeBehind(this.#all(prompt), this.#columns);
-    const cursor = placeBehind(
-      this.#characters.slice(0, this.#cursor),
-      this.#columns,
-      placeBehind(prompt, this.#columns),
-    );
-    if (this.#stale) this.#shown += `\r${by(this.#row, "A")}\x1b[J${prompt}${this.#text()}`;
-    // A terminal goes to the next row only when something is written there.
-    if (end.column === 0 && end.row > 0) this.#shown += " \r";
-    if (this.#cursor < this.#characters.length)
-      this.#shown += `\r${by(end.row - cursor.row, "A")}${by(cursor.column, "C")}`;
-    this.#row = cursor.row;
-    this.#stale = this.#appended = false;
+    this.#shown += `\r${by(this.#place.row, "A")}\x1b[J`;
+    this.#fresh();
+    const begins = this.#place;
+    this.#write(this.#characters);
+    if (this.#cursor === this.#characters.length) return;
+    const cursor = placeBehind(this.#characters.slice(0, this.#cursor), this.#columns, begins);
+    this.#shown += `\r${by(this.#place.row - cursor.row, "A")}${by(cursor.column, "C")}`;
+    this.#place = cursor;
   }
 
   #take(): string {
-    if (this.#stale || this.#appended) this.#draw();
+    if (this.#stale) this.#draw();
     const shown = this.#shown;
     this.#shown = "";
     return shown;
@@ -246,11 +243,6 @@ export class LineEditor implements LineInput {
 
   #asks(): string {
     return this.#before === "" ? this.#prompt : CONTINUED;
-  }
-
-  *#all(prompt: string): Iterable<string> {
-    yield* prompt;
-    yield* this.#characters;
   }
 
   #text(): string {
