@@ -13,6 +13,7 @@ import { literal } from "./shell/word.ts";
 export function commandFacts(text: string, directory?: string): CommandFacts {
   try {
     const gathering = new Gathering(walkCommand);
+    if (directory?.includes("\uFFFD")) return NOT_PARSED;
     if (directory !== undefined) gathering.enters(literal(directory));
     walkCommand(text, gathering);
     return gathering.facts(transferOf(text));

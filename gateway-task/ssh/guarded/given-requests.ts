@@ -29,7 +29,8 @@ export class GivenRequests {
   /** Takes a request of the client's; `fields` are those behind whether it wants a reply. */
   take(name: string, fields: Buffer): void {
     if (name === "env" && this.#variables.length < MAX_VARIABLES && fields.length <= MAX_VARIABLE_BYTES) {
-      if (isKept(new MessageFields(fields, 0).text())) this.#variables.push({ name, fields: Buffer.from(fields) });
+      const read = new MessageFields(fields, 0);
+      if (isKept(read.text(), read.bytes())) this.#variables.push({ name, fields: Buffer.from(fields) });
     } else if (name === "window-change" && this.#terminal !== undefined) this.#resize(fields);
     else if (name === "pty-req" && fields.length <= MAX_TERMINAL_BYTES) {
       const read = new MessageFields(fields, 0);

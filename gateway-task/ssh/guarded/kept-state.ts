@@ -11,9 +11,14 @@ const NOT_KEPT =
   /^(?:BASH.*|ENV|SHELLOPTS|PS[0-4]|PROMPT_COMMAND|PROMPT_DIRTRIM|IFS|POSIXLY_CORRECT|GLOBIGNORE|EXECIGNORE|FIGNORE|_|SHLVL|PWD|RANDOM|SRANDOM|SECONDS|LINENO|EPOCH.*|HIST.*|PPID|E?UID|DIRSTACK|FUNCNAME|FUNCNEST|GROUPS|PIPESTATUS|COMP.*|OPT(?:IND|ERR|ARG)|LINES|COLUMNS|SSH_(?:CONNECTION|CLIENT|TTY)|__sallyport.*)$/;
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
+/** In other encodings a byte of a character may be a backslash or a quote: bash would read another line than was judged. */
+const ENCODES = /^(?:LANG|LC_ALL|LC_CTYPE)$/;
+const READ_ALIKE = /^(?:|C|POSIX|.*\.utf-?8(?:@.*)?)$/i;
+
 /** Whether a variable may be set before a line runs. */
-export function isKept(name: string): boolean {
-  return NAME.test(name) && !NOT_KEPT.test(name);
+export function isKept(name: string, value: Buffer): boolean {
+  if (!NAME.test(name) || NOT_KEPT.test(name)) return false;
+  return !ENCODES.test(name) || READ_ALIKE.test(value.toString("latin1"));
 }
 
 /** What a line has left behind, as the wrapper tells it. */
@@ -40,8 +45,8 @@ export function readLeft(hexadecimal: string): Left | undefined {
   for (const field of rest) {
     const equals = field.indexOf("=");
     const name = field.toString("latin1", 1, equals);
-    if (equals > 1 && isKept(name))
-      variables.set(name, { kind: field[0] === 0x78 ? "x" : "-", value: field.subarray(equals + 1) });
+    const value = field.subarray(equals + 1);
+    if (equals > 1 && isKept(name, value)) variables.set(name, { kind: field[0] === 0x78 ? "x" : "-", value });
   }
   const ways = { k: "kept", e: "exits", h: "homeless" } as const;
   const way = ways[how.toString("latin1") as keyof typeof ways];

@@ -144,6 +144,13 @@ describe("what is kept", () => {
     expect(kept.found(0).variables).toEqual([]);
   });
 
+  it("is no encoding in which bash would find quotes where the judge found none", () => {
+    const kept = new KeptState();
+    kept.leave(left({}));
+    kept.leave(left({ LC_ALL: "zh_CN.GBK", LANG: "ja_JP.SJIS", LC_CTYPE: "en_US.UTF-8", LC_TIME: "C" }));
+    expect(kept.found(0).variables.map(({ name }) => name)).toEqual(["LC_CTYPE", "LC_TIME"]);
+  });
+
   it("is bounded: what is more is not kept, and all else stays", () => {
     const kept = new KeptState();
     kept.leave(left({}));
