@@ -7,6 +7,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import ssh2, { type ClientChannel } from "ssh2";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import type { CommandEndedEvent } from "../../core/recording/ssh-events.ts";
+import type { Policies } from "../../core/policy/verdict.ts";
 import { type Approver, approver } from "../setup/approver.ts";
 import { policiesOf } from "../setup/policies.ts";
 import { run, type Ran, succeed } from "../setup/programs.ts";
@@ -30,10 +31,11 @@ const POLICIES = (folder: string): string => `
 let stage: SshStage;
 let folder: string;
 let bob: Approver;
+let policies: Policies;
 const people: Terminal[] = [];
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "sallyport-guarded-"));
-  const policies = policiesOf(POLICIES(folder));
+  policies = policiesOf(POLICIES(folder));
   stage = await sshStage({ shell: "guarded", policies: () => policies });
   bob = approver(stage.gateway.state.approvalStore);
 });
@@ -262,6 +264,25 @@ describe("a session with a guarded shell", () => {
       expect(row.closing.reason).toMatch(how === "gone" ? /^client/ : /revoked/);
     }
   }, 60_000);
+
+  it("is had by whom policy lets have a shell, and by consent where it says so", async () => {
+    const before = policies;
+    try {
+      policies = policiesOf(`@id("shells") @reason("a shell takes a second person") @approvers("dba")
+        forbid (principal, action == Action::"ssh:shell", resource) unless { context.approvals >= 1 };`);
+      const person = terminal(`ssh ${stage.through.options.join(" ")} -tt web`, stage.through.env);
+      people.push(person);
+      await person.shows(/a shell takes a second person[^]*Ctrl-C gives up\./);
+      person.type("echo typed ahead\r");
+      await bob.decide(true);
+      await person.shows(/\(guarded\) [^]*\ntyped ahead\n[^]*\$ $/);
+      policies = policiesOf(`@id("no-shell") @reason("there is no shell here")
+        forbid (principal, action == Action::"ssh:shell", resource);`);
+      expect((await script("echo in")).status).toBe(126);
+    } finally {
+      policies = before;
+    }
+  });
 
   it("still judges commands, and passes files, as any other", async () => {
     expect((await stage.run("ssh", ["web", "echo as ever"])).stdout.toString()).toBe("as ever\n");
