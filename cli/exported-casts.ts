@@ -42,7 +42,8 @@ async function terminalsOf(store: ChunkStore, session: SessionId): Promise<Termi
   const channels = new Set<number>();
   for await (const { event } of readEvents(store, session)) {
     if (event.type === "session-opened") opened = event;
-    else if (event.type === "command-started" && event.terminal !== undefined) channels.add(event.channel);
+    else if (event.type === "command-started" && event.terminal !== undefined && !event.guarded)
+      channels.add(event.channel);
   }
   return { opened, channels };
 }

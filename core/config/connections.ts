@@ -53,6 +53,8 @@ const sshConnection = z.strictObject({
     /** The keys that the target may show. There is no trust on first use. */
     hostKeys: z.array(publicKeyLine).min(1).max(16),
   }),
+  /** What a shell is: one of the target's, or one of the gateway's that judges each line, and runs it by itself. */
+  shell: z.enum(["open", "guarded"]).default("open"),
   credentials: z.union([
     z.strictObject({ user: z.string().min(1).max(64), password: secretRef }),
     /** A private key in OpenSSH's or PEM format, without a passphrase. */

@@ -59,6 +59,8 @@ const command = {
   bytes: z.number().int().optional(),
   /** Secrets in it were replaced before it was stored. */
   redacted: z.boolean().optional(),
+  /** It was entered in a guarded shell; its text is the line alone. */
+  guarded: z.boolean().optional(),
   terminal: terminal.optional(),
   program: program.optional(),
   askedAt: micros,

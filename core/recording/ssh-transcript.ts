@@ -60,7 +60,7 @@ function closedText({ kind, by, duration, fromClient, toClient }: ChannelClosedE
 }
 
 function commandLines(event: CommandStartedEvent, at: string): string[] {
-  const asked = [`#${event.number}`, at, event.via, `channel ${event.channel}`];
+  const asked = [`#${event.number}`, at, event.guarded ? "line" : event.via, `channel ${event.channel}`];
   const { terminal, program } = event;
   if (terminal !== undefined) asked.push(`terminal ${visible(terminal.term)} ${terminal.columns}x${terminal.rows}`);
   if (program !== undefined) asked.push([program.name, program.direction].filter(Boolean).join(" "));

@@ -25,8 +25,8 @@ const LAST_TYPE = 127;
 const MAX_MESSAGE_BYTES = 1 << 20;
 /** Bytes of a command's text that are kept: as of a statement. */
 export const MAX_TEXT_BYTES = 64 << 10;
-/** Whatever stands before a text in its message. */
-const MAX_HEAD_BYTES = MAX_TEXT_BYTES + 256;
+/** A text, whatever stands before it in its message, and what the gateway puts around a line of a guarded shell. */
+const MAX_HEAD_BYTES = 2 * MAX_TEXT_BYTES;
 /** Type, recipient, and the length of the data; of extended data its type code too (§5.2). */
 const DATA_HEAD_BYTES = 9;
 const EXTENDED_HEAD_BYTES = 13;

@@ -28,6 +28,7 @@ export interface RecorderCore {
 
 /** As much as a week of bulk; more in one session is something else. */
 const MAX_SESSION_BYTES = 256 * 2 ** 30;
+const NOTHING = Buffer.alloc(0);
 
 /**
  * Records one session. Every method that answers a permit answers it, or a promise of it, only when `bytes` are recorded
@@ -74,6 +75,11 @@ export class SessionRecorder {
     return this.#input(FLAG_WITHHELD | (recorded === asked ? 0 : FLAG_REDACTED), substitute, recorded);
   }
 
+  /** What the client asks of the gateway itself: it is recorded, and nothing goes on. */
+  asked(bytes: Buffer): Permit<"target"> | Promise<Permit<"target">> {
+    return this.#input(0, NOTHING, bytes);
+  }
+
   #input(flags: number, bytes: Buffer, recorded: Buffer): Permit<"target"> | Promise<Permit<"target">> {
     if (this.#exempt) return this.#unrecorded<"target">(bytes);
     if (recorded.length > MAX_RECORD_PAYLOAD) return this.#inPieces(FRAME_KIND.input, flags, bytes, recorded, true);
@@ -86,8 +92,16 @@ export class SessionRecorder {
    * @param recorded the same bytes with secrets replaced, where there are any
    */
   output(bytes: Buffer, recorded: Buffer = bytes): Permit<"client"> | Promise<Permit<"client">> {
+    return this.#output(recorded === bytes ? 0 : FLAG_REDACTED, bytes, recorded);
+  }
+
+  /** What the target tells the gateway itself: it is recorded, and nothing goes on. */
+  heard(bytes: Buffer): Permit<"client"> | Promise<Permit<"client">> {
+    return this.#output(0, NOTHING, bytes);
+  }
+
+  #output(flags: number, bytes: Buffer, recorded: Buffer): Permit<"client"> | Promise<Permit<"client">> {
     if (this.#exempt) return this.#unrecorded<"client">(bytes);
-    const flags = recorded === bytes ? 0 : FLAG_REDACTED;
     if (recorded.length > MAX_RECORD_PAYLOAD)
       return this.#inPieces(FRAME_KIND.output, flags, bytes, recorded, this.#strict);
     const waiting = this.#record(FRAME_KIND.output, flags, recorded, this.#strict, MARK.none);

@@ -7,10 +7,13 @@ import type { Asked } from "./gate.ts";
 import { isText } from "./masking/is-text.ts";
 import { OutputMasker } from "./masking/output-masker.ts";
 import type { SessionMasks } from "./masking/session-masks.ts";
-import { clampPacketSize, DATA_AT, MESSAGE, MessageFields } from "./messages.ts";
+import { DATA_AT, MESSAGE, MessageFields } from "./messages.ts";
 import type { Passage } from "./passage.ts";
 import { notice, type Refusal, refusedCommand } from "./refusal.ts";
 import { answerOf } from "./replies.ts";
+import type { GivenRequests } from "./guarded/given-requests.ts";
+import { FOR_THE_CLIENT, GuardedShell } from "./guarded/guarded-shell.ts";
+import type { LineChannel } from "./guarded/line-channel.ts";
 import { SftpChannel } from "./sftp-channel.ts";
 
 /** What waits behind a decision in one channel: the window that OpenSSH's server gives, and a little. */
@@ -34,8 +37,14 @@ export class ChannelTraffic {
   /** Of the channels whose output is masked. */
   readonly #outputs = new Set<OutputMasker>();
 
-  /** @param masks undefined: nothing is masked */
-  constructor(passage: Passage, channels: Channels, masks: SessionMasks | undefined) {
+  readonly #guarded: string | undefined;
+
+  /**
+   * @param masks undefined: nothing is masked
+   * @param guarded the connection's name, where its shells are guarded
+   */
+  constructor(passage: Passage, channels: Channels, masks: SessionMasks | undefined, guarded: string | undefined) {
+    this.#guarded = guarded;
     this.#passage = passage;
     this.#channels = channels;
     this.#masks = masks;
@@ -53,14 +62,23 @@ export class ChannelTraffic {
       throw new SallyportError("protocol-violation", `the ${from} sent a message that is unknown here (${type})`);
     const channel = this.#channels.named(from === "client" ? "target" : "client", bytes.readUInt32BE(1));
     if (channel === undefined) return; // both have closed it
+    if (channel.line !== undefined) return this.#lineSays(channel.line, type, bytes, from);
     if (from === "target") this.#targetSays(channel, type, bytes);
     else if (channel.refused) this.#swallowed(channel, type);
     else if (channel.backlog !== undefined) this.#keep(channel, bytes);
     else this.#clientSays(channel, type, bytes);
   }
 
+  /** A channel of ours is the client's in no way. */
+  #lineSays(line: LineChannel, type: number, bytes: Buffer, from: Side): void {
+    if (from === "client")
+      throw new SallyportError("protocol-violation", "the client spoke in a channel of the gateway's");
+    line.message(type, bytes);
+  }
+
   #clientSays(channel: Channel, type: number, bytes: Buffer): void {
     if (this.#isInnerSsh(channel, type, bytes, "client")) return this.#cut(channel, bytes);
+    if (channel.shell !== undefined && type !== MESSAGE.channelClose) return channel.shell.message(type, bytes);
     switch (type) {
       case MESSAGE.channelWindowAdjust:
         return this.#adjust(channel, bytes);
@@ -82,6 +100,7 @@ export class ChannelTraffic {
     bytes.writeUInt32BE(channel.client, 1);
     if (this.#isInnerSsh(channel, type, bytes, "target")) return this.#cut(channel);
     this.#note(channel, type, bytes, "target");
+    if (channel.shell !== undefined && !FOR_THE_CLIENT.has(type)) return;
     if (channel.credit > 0) return this.#settleCredit(channel, type, bytes);
     if (type === MESSAGE.channelSuccess || type === MESSAGE.channelFailure)
       return answerOf("target", channel.replies, () => this.#passage.toClient.pass(bytes));
@@ -127,17 +146,13 @@ export class ChannelTraffic {
   #note(channel: Channel, type: number, bytes: Buffer, from: Side): void {
     switch (type) {
       case MESSAGE.channelOpenConfirmation:
-        clampPacketSize(bytes, 13);
-        if (this.#channels.confirm(channel, bytes.readUInt32BE(5))) {
-          if (from === "target") bytes.writeUInt32BE(channel.shown, 5);
-          return;
-        }
-        throw new SallyportError("protocol-violation", "a channel's number is in use");
+        return this.#channels.confirmed(channel, bytes);
       case MESSAGE.channelOpenFailure:
         this.#channels.closed(channel, "client");
         this.#channels.closed(channel, "target");
         return;
       case MESSAGE.channelClose:
+        channel.shell?.closed();
         this.#channels.closed(channel, from);
         if (from === "target" && channel.output !== undefined) this.#outputs.delete(channel.output);
     }
@@ -146,6 +161,7 @@ export class ChannelTraffic {
   /** The target must not send what the client's window no longer has room for, because of texts of ours. */
   #adjust(channel: Channel, bytes: Buffer): void {
     const granted = bytes.readUInt32BE(5);
+    channel.room.window += granted;
     const kept = Math.min(channel.debt, granted);
     channel.debt -= kept;
     if (kept === 0) this.#passage.passIn(channel, bytes);
@@ -171,6 +187,7 @@ export class ChannelTraffic {
       if (wantReply) channel.replies.passedOn();
       this.#passage.passIn(channel, request, withoutSecrets(name, request));
     };
+    channel.given?.take(name, bytes.subarray(fields.at));
     if (HARMLESS_REQUESTS.has(name)) {
       if (name === "pty-req") channel.echo = new EchoWatch();
       return go(bytes);
@@ -193,6 +210,8 @@ export class ChannelTraffic {
       // Each thing that is done by it is judged by itself.
       if (asked.kind === "subsystem" && asked.name === "sftp") channel.sftp = this.#sftp(channel);
       if (isText(asked)) channel.output ??= this.#masked(channel);
+      if (asked.kind === "shell" && channel.given !== undefined)
+        return this.#guard(channel, channel.given, request, wantReply);
       go(request);
     };
     this.#ask(channel, asked, granted, (refusal) => this.#refuse(channel, request, wantReply, refusal));
@@ -205,6 +224,18 @@ export class ChannelTraffic {
     const output = new OutputMasker(this.#masks, echo !== undefined, pass, fail);
     this.#outputs.add(output);
     return output;
+  }
+
+  /** The shell is ours: at the target, nothing is asked in its channel. */
+  #guard(channel: Channel, given: GivenRequests, request: Buffer, wantReply: boolean): void {
+    this.#passage.asked(request);
+    channel.credit = 0;
+    const shell = new GuardedShell(this.#passage, this.#channels, channel, given, this.#guarded ?? "");
+    channel.shell = shell;
+    channel.replies.ours(() => {
+      if (wantReply) this.#passage.say(MESSAGE.channelSuccess, channel.client);
+      shell.start();
+    });
   }
 
   #sftp(channel: Channel): SftpChannel {
@@ -295,6 +326,7 @@ export class ChannelTraffic {
   #tell(channel: Channel, text: string): void {
     const told = notice(channel.client, channel.echo !== undefined, text);
     channel.debt += told.bytes;
+    channel.room.window -= told.bytes;
     this.#passage.toClient.pass(told.message);
   }
 }

@@ -1,7 +1,12 @@
 import type { Side } from "../recorder/permit.ts";
 import type { EchoWatch } from "./echo-watch.ts";
+import type { GivenRequests } from "./guarded/given-requests.ts";
+import type { GuardedShell } from "./guarded/guarded-shell.ts";
+import type { LineChannel } from "./guarded/line-channel.ts";
 import { InnerSsh } from "./inner-ssh.ts";
 import type { OutputMasker } from "./masking/output-masker.ts";
+import { clampPacketSize } from "./messages.ts";
+import { SallyportError } from "../../core/errors.ts";
 import { Replies } from "./replies.ts";
 import type { SftpChannel } from "./sftp-channel.ts";
 
@@ -31,6 +36,13 @@ export interface Channel {
   sftp: SftpChannel | undefined;
   /** Where what it shows is masked. */
   output: OutputMasker | undefined;
+  /** What the client's channel can take from us, as far as we are its far end. */
+  readonly room: { window: number; packet: number };
+  /** Where a shell in it would be guarded: what was asked for it so far; and that shell, once it is there. */
+  given: GivenRequests | undefined;
+  shell: GuardedShell | undefined;
+  /** Where it is one of ours: what runs in it. */
+  line: LineChannel | undefined;
   /** Answers to requests of the client's. */
   readonly replies: Replies;
   /** Bytes of ours that the client's window was spent on: the target does not know of them. */
@@ -59,6 +71,14 @@ const FORWARDS: ReadonlySet<string> = new Set([
 
 /** Channels of one session at a time; OpenSSH's server allows ten sessions, ControlMaster and forwards hundreds. */
 const MAX_CHANNELS = 1_024;
+/** From here on, the numbers on the client's side are for channels of our own: clients count from 0. */
+const FIRST_OF_OURS = 0x4000_0000;
+const LAST_OF_OURS = 0x7fff_ffff;
+
+/** Whether a number that a client has chosen is for channels of our own. */
+export function isOurs(number: number): boolean {
+  return number >= FIRST_OF_OURS && number <= LAST_OF_OURS;
+}
 
 /** A session's channels, by the numbers that the two sides know. */
 export class Channels {
@@ -68,6 +88,7 @@ export class Channels {
   readonly #toTarget = new Map<number, Channel>();
   readonly #toClient = new Map<number, Channel>();
   #shown = 0;
+  #next = FIRST_OF_OURS;
 
   /** Undefined where there are too many, or the number is in use. */
   open(openedBy: Side, number: number, kind: string): Channel | undefined {
@@ -83,6 +104,10 @@ export class Channels {
       inner: FORWARDS.has(kind) ? new InnerSsh() : undefined,
       sftp: undefined,
       output: undefined,
+      room: { window: 0, packet: 0 },
+      given: undefined,
+      shell: undefined,
+      line: undefined,
       replies: new Replies(),
       debt: 0,
       credit: 0,
@@ -102,8 +127,28 @@ export class Channels {
     return channel;
   }
 
+  /** A channel that we open at the target, as if the client did. Throws `limit-exceeded` where there are too many. */
+  openOurs(line: LineChannel): Channel {
+    const number = this.#next;
+    this.#next = number === LAST_OF_OURS ? FIRST_OF_OURS : number + 1;
+    const channel = this.open("client", number, "session");
+    if (channel === undefined) throw new SallyportError("limit-exceeded", "the session has too many channels");
+    channel.line = line;
+    return channel;
+  }
+
+  /** Takes the confirmation of a channel; the target's then bears the number that the client knows. Throws `protocol-violation` where its number is in use. */
+  confirmed(channel: Channel, confirmation: Buffer): void {
+    clampPacketSize(confirmation, 13);
+    if (this.#confirm(channel, confirmation.readUInt32BE(5))) {
+      if (channel.openedBy === "client") confirmation.writeUInt32BE(channel.shown, 5);
+      return;
+    }
+    throw new SallyportError("protocol-violation", "a channel's number is in use");
+  }
+
   /** The channel that was opened by the one side is known to the other by this number. */
-  confirm(channel: Channel, number: number): boolean {
+  #confirm(channel: Channel, number: number): boolean {
     if (channel.openedBy === "client") {
       channel.target = number;
       this.#toTarget.set(channel.shown, channel);
@@ -125,6 +170,12 @@ export class Channels {
   closed(channel: Channel, by: Side): void {
     if (by === "client") channel.closedByClient = true;
     else channel.closedByTarget = true;
+    this.settle(channel);
+  }
+
+  /** It is closed towards both sides. */
+  silence(channel: Channel): void {
+    channel.refused = channel.silenced = true;
     this.settle(channel);
   }
 

@@ -14,6 +14,8 @@ export interface CommandRun {
   readonly text: WireText;
   readonly redacted: boolean;
   readonly refused: boolean;
+  /** A line of a guarded shell, which the gateway runs as a command. */
+  readonly guarded: boolean;
   terminal: Terminal | undefined;
   readonly program: FileProgram | undefined;
   readonly askedAt: number;
@@ -31,7 +33,7 @@ export function newCommandRun(
   number: number,
   via: CommandRun["via"],
   text: WireText,
-  terminal: Terminal | undefined,
+  { terminal, guarded }: { readonly terminal: Terminal | undefined; readonly guarded: boolean },
   { micros, flags }: { readonly micros: number; readonly flags: number },
 ): CommandRun {
   return {
@@ -40,6 +42,7 @@ export function newCommandRun(
     text,
     redacted: (flags & FLAG_REDACTED) !== 0,
     refused: (flags & FLAG_WITHHELD) !== 0,
+    guarded,
     terminal,
     program: fileProgram(via, text.text),
     askedAt: micros,
@@ -93,13 +96,18 @@ function outcomeOf({ refused, exit }: CommandRun, failed: boolean): CommandEnded
   return exit.signal === undefined ? "exited" : "signalled";
 }
 
-function what({ number, via, redacted, terminal, program, askedAt }: CommandRun, channel: number, text: WireText) {
+function what(
+  { number, via, redacted, guarded, terminal, program, askedAt }: CommandRun,
+  channel: number,
+  text: WireText,
+) {
   return {
     number,
     channel,
     via,
     ...text,
     ...(redacted ? { redacted } : {}),
+    ...(guarded ? { guarded } : {}),
     ...(terminal === undefined ? {} : { terminal }),
     ...(program === undefined ? {} : { program }),
     askedAt,

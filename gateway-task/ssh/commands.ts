@@ -5,7 +5,9 @@ import type { FieldReader } from "../../core/ssh/field-reader.ts";
 import type { PrefixedMessage } from "../../core/ssh/prefixed-reader.ts";
 import { namesSecretVariable } from "../secret-names.ts";
 import { type Awaited, type Channel, nameOf } from "./channel.ts";
+import { isOurs } from "./channels.ts";
 import { type CommandRun, endedEvent, newCommandRun, startedEvent } from "./command-run.ts";
+import { lineWithin, MAX_EXEC_BYTES } from "./guarded/wrapper.ts";
 import { ScpTap } from "./scp-tap.ts";
 import { SftpTap } from "./sftp-tap.ts";
 import { MAX_MESSAGE_BYTES, type Tap, type TapSink } from "./tap.ts";
@@ -140,8 +142,12 @@ export class Commands {
   }
 
   #command(channel: Channel, via: CommandRun["via"], fields: FieldReader, message: PrefixedMessage): Awaited {
-    const text = via === "shell" ? { text: "" } : fields.string(MAX_TEXT_BYTES);
-    const run = newCommandRun(++this.#asked, via, text, channel.terminal, message);
+    const ours = via === "exec" && isOurs(channel.numbers.client ?? 0);
+    const sent = via === "shell" ? { text: "" } : fields.string(ours ? MAX_EXEC_BYTES : MAX_TEXT_BYTES);
+    const line = ours ? lineWithin(sent.text) : undefined;
+    const text = line === undefined ? sent : { text: line };
+    const about = { terminal: channel.terminal, guarded: line !== undefined };
+    const run = newCommandRun(++this.#asked, via, text, about, message);
     this.#emit(startedEvent(run, channel.number), message.micros);
     if (!run.refused) run.tap = this.#tapFor(run, channel.number);
     channel.run ??= run;

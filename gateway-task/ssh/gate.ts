@@ -7,7 +7,8 @@ import type { FileAccess } from "./sftp-gate.ts";
 /** What a client asks that is not its own affair. */
 export type Asked =
   | { readonly kind: "shell" | "agent" | "x11" }
-  | { readonly kind: "command"; readonly command: Buffer }
+  /** In a directory, where that is not the one in which commands begin. */
+  | { readonly kind: "command"; readonly command: Buffer; readonly directory?: Buffer }
   | { readonly kind: "subsystem"; readonly name: string }
   /** What one request of the file transfer protocol does. */
   | { readonly kind: "files"; readonly accesses: readonly FileAccess[]; readonly request: Buffer }
@@ -43,15 +44,21 @@ export class Gate {
     const { version: policyVersion } = policies;
     if (verdict.kind === "block") return { ...verdict, policyVersion };
     const shown = shownOf(asked);
-    const exact = asked.kind === "command" ? asked.command : asked.kind === "files" ? asked.request : shown;
-    return { ...verdict, policyVersion, shown, digest: digestOf(`ssh ${asked.kind}`, [exact]) };
+    return { ...verdict, policyVersion, shown, digest: digestOf(`ssh ${asked.kind}`, exactly(asked, shown)) };
   }
+}
+
+/** What an approval is for, to the byte. */
+function exactly(asked: Asked, shown: string): Buffer[] | string[] {
+  if (asked.kind === "files") return [asked.request];
+  if (asked.kind !== "command") return [shown];
+  return asked.directory === undefined ? [asked.command] : [asked.command, asked.directory];
 }
 
 function verdictOf(policies: Policies, ask: Ask, asked: Asked): Verdict {
   switch (asked.kind) {
     case "command":
-      return policies.command(ask, commandFacts(asked.command.toString("utf8")));
+      return policies.command(ask, commandFacts(asked.command.toString("utf8"), asked.directory?.toString("utf8")));
     case "files":
       return strictestOf(asked.accesses.map((access) => policies.file(ask, access)));
     case "forward":
@@ -92,8 +99,10 @@ function bothOf(one: Held, other: Held): Held {
 /** As approvers are shown it. */
 function shownOf(asked: Asked): string {
   switch (asked.kind) {
-    case "command":
-      return asked.command.toString("utf8");
+    case "command": {
+      const text = asked.command.toString("utf8");
+      return asked.directory === undefined ? text : `${text}\n(in ${asked.directory.toString("utf8")})`;
+    }
     case "subsystem":
       return `the subsystem ${asked.name}`;
     case "files":

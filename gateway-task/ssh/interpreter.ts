@@ -162,6 +162,7 @@ class SshInterpreter implements Interpreter {
   #fail(by: Side, channel: Channel, fields: FieldReader, micros: number): undefined {
     if (channel.openedAt >= 0 || channel.by === by) return undefined;
     const code = fields.uint32();
+    this.#commands.closed(channel, undefined, micros);
     this.#tellOpened(channel, { code, message: fields.string(MAX_MESSAGE_BYTES).text }, micros);
     this.#channels.remove(channel);
     return undefined;
@@ -217,8 +218,9 @@ class SshInterpreter implements Interpreter {
 
   /** The session ends while this channel is open, or asked for. */
   #over(channel: Channel, micros: number): void {
-    if (channel.openedAt < 0) return this.#tellOpened(channel, UNANSWERED, micros);
+    // A client may ask for something before it confirms a channel that the target opened.
     this.#commands.closed(channel, undefined, micros);
+    if (channel.openedAt < 0) return this.#tellOpened(channel, UNANSWERED, micros);
     this.#tellClosed(channel, channel.closedBy ?? "session", micros);
   }
 

@@ -81,6 +81,18 @@ export class Passage {
     return this.#toTarget.settled();
   }
 
+  /** Records what the target told us alone, as if it had gone on to the client. */
+  heard(told: Buffer): void {
+    const framed = framedCopy(told);
+    this.toClient.by(() => this.#recorder.heard(framed));
+  }
+
+  /** Records what the client asked and the gateway itself does. */
+  asked(request: Buffer): void {
+    const framed = framedCopy(request);
+    this.#toTarget.by(() => this.#recorder.asked(framed));
+  }
+
   /** Records what the target must not see; `recorded` is what is stored of it, where that is something else. */
   withhold(asked: Buffer, recorded: Buffer = asked): void {
     const framed = framedCopy(asked);
@@ -100,6 +112,18 @@ export class Passage {
       waited();
     };
     decision.pending.then(decided).catch(this.fail);
+  }
+
+  /** Does something later, if the session still lives then. */
+  later(milliseconds: number, action: () => void): NodeJS.Timeout {
+    const act = (): void => {
+      try {
+        if (!this.#over) action();
+      } catch (error) {
+        this.fail(error);
+      }
+    };
+    return setTimeout(act, milliseconds).unref();
   }
 
   /** The session ends: what waits is cancelled, and nothing is done any more. */

@@ -4,9 +4,10 @@ import type { SessionEvent } from "../../core/recording/events.ts";
 import type { Side } from "../recorder/permit.ts";
 import type { SessionRecorder } from "../recorder/session-recorder.ts";
 import { ChannelTraffic } from "./channel-traffic.ts";
-import { Channels } from "./channels.ts";
+import { Channels, isOurs } from "./channels.ts";
 import type { DeciderDeps } from "./decider.ts";
 import type { Asked } from "./gate.ts";
+import { GivenRequests } from "./guarded/given-requests.ts";
 import type { Leg } from "./leg.ts";
 import { clampPacketSize, MESSAGE, message, MessageFields, OPEN_FAILURE } from "./messages.ts";
 import type { SessionMasks } from "./masking/session-masks.ts";
@@ -37,6 +38,8 @@ const REASONS: Partial<Record<SallyportError["code"], CloseReason>> = {
 
 /** What a relay needs to judge. */
 export interface RelayDeps extends DeciderDeps {
+  /** The connection's name, where its shells are guarded. */
+  readonly guarded: string | undefined;
   /** Why a forward to there is refused whatever the policies say, if it is. */
   readonly refusesForward: (to: { readonly host: string; readonly port: number }) => string | undefined;
   /** What is masked of what the target shows; undefined: nothing. */
@@ -75,7 +78,7 @@ export class Relay {
     this.#deps = deps;
     this.#ended = ended;
     this.#passage = new Passage(recorder, client, target, deps, (error) => this.fail(error));
-    this.#traffic = new ChannelTraffic(this.#passage, this.#channels, deps.masks);
+    this.#traffic = new ChannelTraffic(this.#passage, this.#channels, deps.masks, deps.guarded);
   }
 
   start(): void {
@@ -186,21 +189,23 @@ export class Relay {
     const senderAt = fields.at;
     const sender = fields.uint32();
     clampPacketSize(bytes, fields.at + 4);
+    const [window, packet] = [fields.uint32(), fields.uint32()];
     const request = Buffer.from(bytes);
     const refuse = (why: string, reason: number = OPEN_FAILURE.prohibited): void => {
       this.#passage.withhold(request);
       this.#passage.say(MESSAGE.channelOpenFailure, sender, reason, why, "");
     };
     const go = (): void => {
-      const channel = this.#channels.open("client", sender, kind);
+      const channel = isOurs(sender) ? undefined : this.#channels.open("client", sender, kind);
       if (channel === undefined) return refuse("the session has too many channels", OPEN_FAILURE.resourceShortage);
+      channel.room.window = window;
+      channel.room.packet = packet;
+      if (kind === "session" && this.#deps.guarded !== undefined) channel.given = new GivenRequests();
       this.#passage.pass(request, { sender: channel.shown, senderAt });
     };
     if (kind === "session") return go();
     if (kind !== "direct-tcpip" && kind !== "direct-streamlocal@openssh.com")
       return refuse("the gateway does not pass channels of this kind", OPEN_FAILURE.unknownType);
-    fields.uint32();
-    fields.uint32();
     const host = fields.text();
     const to = { host, port: kind === "direct-tcpip" ? fields.uint32() : 0 };
     const known = this.#deps.refusesForward(to);

@@ -23,6 +23,7 @@ export function openRelay(
   const gate = new Gate({ policies: deps.policies, who, clock: deps.clock });
   const refusesForward = (to: { host: string; port: number }): string | undefined => refusal(deps.connections(), to);
   const masks = masking && new SessionMasks(masking, (values) => relay.record({ type: "masked", values }));
+  const guarded = connection.shell === "guarded" ? name : undefined;
   const live: LiveSession = {
     id: session,
     pass: pass.id,
@@ -37,7 +38,7 @@ export function openRelay(
     const about = { client: login.client, session, reason, code: error?.code };
     deps.logger[error ? "warn" : "info"](about, "a session has ended");
   };
-  const relay = new Relay(recorder, client, target, { ...deps, gate, asker, refusesForward, masks }, ended);
+  const relay = new Relay(recorder, client, target, { ...deps, gate, asker, refusesForward, masks, guarded }, ended);
   deps.live.add(live);
   relay.start();
 }

@@ -49,6 +49,8 @@ export interface TestSshTarget {
   readonly hostKeys: readonly string[];
   /** The private key that the gateway logs in with. */
   readonly key: string;
+  /** What its shells are: `open` by default. */
+  readonly shell?: "open" | "guarded";
 }
 
 export interface TestGatewayOptions {
@@ -186,6 +188,7 @@ function connectionsOf({ target, ssh, access = ["engineers"], durability = "inte
     protocol: "ssh",
     target: { host: ssh.host, port: ssh.port, hostKeys: ssh.hostKeys },
     credentials: { user: ssh.user, key: { secret: SSH_KEY } },
+    shell: ssh.shell,
     access,
     durability,
   };

@@ -1,4 +1,4 @@
-import { startTestGateway, type TestGateway, type TestGatewayOptions } from "./gateway.ts";
+import { startTestGateway, type TestGateway, type TestGatewayOptions, type TestSshTarget } from "./gateway.ts";
 import { run, type Ran, type RunOptions } from "./programs.ts";
 import { type SshClient, sshClient } from "./ssh-client.ts";
 import { type Sshd, startSshd } from "./sshd.ts";
@@ -22,11 +22,11 @@ export interface SshStage {
 }
 
 export async function sshStage(
-  options: Omit<Partial<TestGatewayOptions>, "ssh"> = {},
+  { shell = "open", ...options }: Omit<Partial<TestGatewayOptions>, "ssh"> & Pick<TestSshTarget, "shell"> = {},
   sshdSettings: readonly string[] = [],
 ): Promise<SshStage> {
   const sshd = await startSshd(sshdSettings);
-  const target = { ...sshd, hostKeys: [sshd.hostKey] };
+  const target = { ...sshd, hostKeys: [sshd.hostKey], shell };
   const gateway = await startTestGateway({ target: NO_DATABASE, ...options, ssh: target });
   const clients: SshClient[] = [];
   const client: SshStage["client"] = async (settings, pass) => {

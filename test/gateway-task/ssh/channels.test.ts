@@ -1,10 +1,15 @@
 import { describe, expect, it } from "vitest";
 import { type Channel, Channels } from "../../../gateway-task/ssh/channels.ts";
+import { MESSAGE, message } from "../../../gateway-task/ssh/messages.ts";
+
+/** The confirmation of a channel, by the number that its side has for it. */
+const confirmation = (number: number): Buffer => message(MESSAGE.channelOpenConfirmation, 0, number, 1_024, 1_024);
 
 /** A channel that a client opened by its number, and its target confirmed by its own. */
 function opened(channels: Channels, client: number, target: number): Channel {
   const channel = channels.open("client", client, "session");
-  if (channel === undefined || !channels.confirm(channel, target)) throw new Error("it cannot be opened");
+  if (channel === undefined) throw new Error("it cannot be opened");
+  channels.confirmed(channel, confirmation(target));
   return channel;
 }
 
@@ -37,7 +42,7 @@ describe("a session's channels", () => {
     const channel = channels.open("target", 9, "forwarded-tcpip");
     expect(channel && channels.named("target", channel.shown)).toBe(channel);
     expect(channel && channels.named("client", channel.shown)).toBeUndefined();
-    expect(channel && channels.confirm(channel, 4)).toBe(true);
+    if (channel !== undefined) channels.confirmed(channel, confirmation(4));
     expect(channel && channels.named("client", channel.shown)).toBe(channel);
   });
 

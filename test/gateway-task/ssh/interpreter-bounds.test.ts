@@ -147,6 +147,12 @@ describe("sshInterpreter, whatever the bytes", () => {
     );
   });
 
+  test("a command that is asked for in a channel of the target's before that is confirmed ends, too", () => {
+    const asked = [target(ssh.open("forwarded-tcpip", THEIRS)), client(ssh.exec(THEIRS, "ls"))];
+    for (const steps of [asked, [...asked, client(ssh.fail(THEIRS, 1, "no"))]])
+      expect(ofType(interpret(steps), "command-ended")).toHaveLength(1);
+  });
+
   test("taps never throw on bytes that are not of their protocol", () => {
     const program = fc.constantFrom("scp -t /x", "scp -f /x", "/usr/lib/sftp-server");
     fc.assert(
