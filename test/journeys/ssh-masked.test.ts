@@ -200,3 +200,20 @@ describe("who may see what is masked", () => {
     await open.close();
   });
 });
+
+describe("a guarded shell's output", () => {
+  it("is masked like any other, and in no other form kept", async () => {
+    const own = await sshStage({ masking: MASKING, shell: "guarded" });
+    try {
+      const ran = await own.run("ssh", ["-T", "web"], { input: `cat ${at("plain")}\nexit 3\n` });
+      expect(ran.status).toBe(3);
+      expect(ran.stdout.toString()).toMatch(MASKED);
+      await own.gateway.lastClosed();
+      const kept = undressed(await own.gateway.everythingKept());
+      expect(kept).toContain("behind");
+      expect(kept).not.toMatch(CANARY);
+    } finally {
+      await own.close();
+    }
+  });
+});
