@@ -1,9 +1,10 @@
 import { SallyportError } from "../../core/errors.ts";
 import type { Side } from "../recorder/permit.ts";
-import { askedBy, HARMLESS_REQUESTS, withoutSecrets } from "./channel-requests.ts";
+import { askedBy, HARMLESS_REQUESTS, sizeIn, withoutSecrets } from "./channel-requests.ts";
 import type { Channel, Channels } from "./channels.ts";
 import { EchoWatch } from "./echo-watch.ts";
 import type { Asked } from "./gate.ts";
+import { LineKeeper } from "./lines/line-keeper.ts";
 import { clampPacketSize, DATA_AT, MESSAGE, MessageFields } from "./messages.ts";
 import type { Passage } from "./passage.ts";
 import { notice, type Refusal, refusedCommand } from "./refusal.ts";
@@ -76,6 +77,7 @@ export class ChannelTraffic {
     if (type !== MESSAGE.channelData) return;
     const data = bytes.subarray(DATA_AT);
     channel.echo?.shown(data);
+    channel.lines?.shown(data);
     channel.sftp?.answered(data);
   }
 
@@ -133,8 +135,9 @@ export class ChannelTraffic {
   }
 
   #data(channel: Channel, bytes: Buffer): void {
-    const { echo, sftp } = channel;
+    const { echo, sftp, lines } = channel;
     if (sftp !== undefined) return sftp.take(bytes);
+    if (lines !== undefined) return lines.take(bytes);
     if (echo === undefined) return this.#passage.toTarget.pass(bytes);
     const data = bytes.subarray(DATA_AT);
     const stored = echo.typed(data);
@@ -152,6 +155,8 @@ export class ChannelTraffic {
     };
     if (HARMLESS_REQUESTS.has(name)) {
       if (name === "pty-req") channel.echo = new EchoWatch();
+      channel.terminal = sizeIn(name, fields) ?? channel.terminal;
+      if (name === "window-change" && channel.terminal !== undefined) channel.lines?.resize(channel.terminal);
       return go(bytes);
     }
     const request = Buffer.from(bytes);
@@ -171,6 +176,7 @@ export class ChannelTraffic {
     const granted = (): void => {
       // Each thing that is done by it is judged by itself.
       if (asked.kind === "subsystem" && asked.name === "sftp") channel.sftp = this.#sftp(channel);
+      if (asked.kind === "shell") channel.lines = this.#lines(channel);
       go(request);
     };
     this.#ask(channel, asked, granted, (refusal) => this.#refuse(channel, request, wantReply, refusal));
@@ -182,6 +188,16 @@ export class ChannelTraffic {
     return new SftpChannel(this.#passage, channel, ask);
   }
 
+  /** Undefined where there is nothing to judge by, or no terminal: a shell without one shows nothing that could be followed. */
+  #lines(channel: Channel): LineKeeper | undefined {
+    if (channel.terminal === undefined || !this.#passage.judges) return undefined;
+    return new LineKeeper(this.#passage, channel, channel.terminal, {
+      ask: (asked, go, refuse) => this.#ask(channel, asked, go, refuse),
+      tell: (text) => this.#tell(channel, text),
+      release: () => this.#release(channel),
+    });
+  }
+
   /** Judges what was asked in a channel, which waits where that takes consent. */
   #ask(channel: Channel, asked: Asked, go: () => void, refuse: (refusal: Refusal) => void): void {
     this.#passage.decide({
@@ -190,9 +206,10 @@ export class ChannelTraffic {
       refuse,
       tell: (text) => this.#tell(channel, text),
       waits: (giveUp) => {
-        channel.backlog = { messages: [], bytes: 0 };
+        channel.backlog ??= { messages: [], bytes: 0 };
         channel.giveUp = giveUp;
-        if (channel.echo !== undefined && asked.kind !== "files") this.#giveKeys(channel);
+        if (channel.echo !== undefined && channel.lines === undefined && asked.kind !== "files")
+          this.#giveKeys(channel);
       },
       waited: () => {
         channel.giveUp = undefined;
@@ -254,8 +271,10 @@ export class ChannelTraffic {
   }
 
   #tell(channel: Channel, text: string): void {
-    const told = notice(channel.client, channel.echo !== undefined, text);
+    // Behind a line that is being typed, it begins a new one.
+    const told = notice(channel.client, channel.echo !== undefined, text, channel.lines !== undefined);
     channel.debt += told.bytes;
+    channel.lines?.shown(told.message.subarray(DATA_AT));
     this.#passage.toClient.pass(told.message);
   }
 }

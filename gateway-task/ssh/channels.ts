@@ -1,6 +1,8 @@
 import type { Side } from "../recorder/permit.ts";
 import type { EchoWatch } from "./echo-watch.ts";
 import { InnerSsh } from "./inner-ssh.ts";
+import type { LineKeeper } from "./lines/line-keeper.ts";
+import type { TerminalSize } from "./lines/terminal-model.ts";
 import { Replies } from "./replies.ts";
 import type { SftpChannel } from "./sftp-channel.ts";
 
@@ -18,6 +20,10 @@ export interface Channel {
   target: number;
   /** Where a terminal was asked for: whether it shows what is typed. */
   echo: EchoWatch | undefined;
+  /** And how large it is. */
+  terminal: TerminalSize | undefined;
+  /** Where a shell runs on it, and there are policies: what is entered there line by line. */
+  lines: LineKeeper | undefined;
   /** Where it is a forward: whether it carries SSH. */
   readonly inner: InnerSsh | undefined;
   /** Where it carries the file transfer protocol. */
@@ -68,6 +74,8 @@ export class Channels {
       client: -1,
       target: -1,
       echo: undefined,
+      terminal: undefined,
+      lines: undefined,
       inner: FORWARDS.has(kind) ? new InnerSsh() : undefined,
       sftp: undefined,
       replies: new Replies(),

@@ -1,13 +1,17 @@
 import { commandFacts } from "../../core/policy/command-facts.ts";
+import { UNGUARDED } from "../../core/policy/unguarded.ts";
 import type { Ask, Policies, Verdict } from "../../core/policy/verdict.ts";
 import type { Clock } from "../../core/ports/clock.ts";
 import { digestOf, type Ruling } from "../ruling.ts";
+import { factsOfLine } from "./lines/line-facts.ts";
 import type { FileAccess } from "./sftp-gate.ts";
 
 /** What a client asks that is not its own affair. */
 export type Asked =
   | { readonly kind: "shell" | "agent" | "x11" }
   | { readonly kind: "command"; readonly command: Buffer }
+  /** A line that is typed into a shell: each of the texts is what may be entered. */
+  | { readonly kind: "line"; readonly readings: readonly string[] }
   | { readonly kind: "subsystem"; readonly name: string }
   /** What one request of the file transfer protocol does. */
   | { readonly kind: "files"; readonly accesses: readonly FileAccess[]; readonly request: Buffer }
@@ -35,6 +39,11 @@ export class Gate {
     return this.#options.policies().version;
   }
 
+  /** Whether there are policies at all. */
+  get judges(): boolean {
+    return this.#options.policies() !== UNGUARDED;
+  }
+
   judge(asked: Asked): Ruling {
     const { who, clock } = this.#options;
     const policies = this.#options.policies();
@@ -43,8 +52,21 @@ export class Gate {
     const { version: policyVersion } = policies;
     if (verdict.kind === "block") return { ...verdict, policyVersion };
     const shown = shownOf(asked);
-    const exact = asked.kind === "command" ? asked.command : asked.kind === "files" ? asked.request : shown;
-    return { ...verdict, policyVersion, shown, digest: digestOf(`ssh ${asked.kind}`, [exact]) };
+    return { ...verdict, policyVersion, shown, digest: digestOf(`ssh ${asked.kind}`, exactly(asked, shown)) };
+  }
+}
+
+/** What a consent is bound to. */
+function exactly(asked: Asked, shown: string): readonly (Buffer | string)[] {
+  switch (asked.kind) {
+    case "command":
+      return [asked.command];
+    case "files":
+      return [asked.request];
+    case "line":
+      return asked.readings;
+    default:
+      return [shown];
   }
 }
 
@@ -52,6 +74,10 @@ function verdictOf(policies: Policies, ask: Ask, asked: Asked): Verdict {
   switch (asked.kind) {
     case "command":
       return policies.command(ask, commandFacts(asked.command.toString("utf8")));
+    case "line": {
+      const verdicts = asked.readings.flatMap(factsOfLine).map((facts) => policies.command(ask, facts));
+      return verdicts.length === 0 ? { kind: "allow", policies: [] } : strictestOf(verdicts);
+    }
     case "files":
       return strictestOf(asked.accesses.map((access) => policies.file(ask, access)));
     case "forward":
@@ -94,6 +120,8 @@ function shownOf(asked: Asked): string {
   switch (asked.kind) {
     case "command":
       return asked.command.toString("utf8");
+    case "line":
+      return `typed into a shell: ${asked.readings.join("\nor, as the keys tell it: ")}`;
     case "subsystem":
       return `the subsystem ${asked.name}`;
     case "files":

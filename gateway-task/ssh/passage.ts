@@ -80,6 +80,21 @@ export class Passage {
     decision.pending.then(decided).catch(this.#failed);
   }
 
+  /** Does something that time has brought, unless the session has ended; what it throws ends the session. */
+  guarded(does: () => void): void {
+    if (this.#over) return;
+    try {
+      does();
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
+  /** Whether there are policies at all. */
+  get judges(): boolean {
+    return this.#decider.judges;
+  }
+
   /** The session ends: what waits is cancelled, and nothing is done any more. */
   end(): void {
     this.#over = true;

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
 
 /** What a person at a terminal waits at most. */
-const PATIENCE_MS = 20_000;
+const PATIENCE_MS = Number(process.env["PATIENCE"] ?? 20_000);
 
 /** A program on a terminal of its own, as a person would use it. */
 export interface Terminal {
@@ -18,11 +18,11 @@ export interface Terminal {
 }
 
 /** Runs a shell command on a pseudo-terminal, by script(1). */
-export function terminal(command: string, env: NodeJS.ProcessEnv): Terminal {
+export function terminal(command: string, env: NodeJS.ProcessEnv, term = "dumb"): Terminal {
   const linux = ["-qfec", command, "/dev/null"];
   const bsd = ["-q", "/dev/null", "sh", "-c", command];
   const child = spawn("script", process.platform === "linux" ? linux : bsd, {
-    env: { ...env, TERM: "dumb" },
+    env: { ...env, TERM: term },
     stdio: ["pipe", "pipe", "inherit"],
   });
   const exited = once(child, "close");
