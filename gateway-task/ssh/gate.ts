@@ -10,8 +10,8 @@ import type { FileAccess } from "./sftp-gate.ts";
 export type Asked =
   | { readonly kind: "shell" | "agent" | "x11" }
   | { readonly kind: "command"; readonly command: Buffer }
-  /** A line that is typed into a shell: each of the texts is what may be entered. */
-  | { readonly kind: "line"; readonly readings: readonly string[] }
+  /** A line that is typed into a shell: each of the texts is what may be entered. What is hidden must not be shown to approvers. */
+  | { readonly kind: "line"; readonly readings: readonly string[]; readonly hidden: boolean }
   | { readonly kind: "subsystem"; readonly name: string }
   /** What one request of the file transfer protocol does. */
   | { readonly kind: "files"; readonly accesses: readonly FileAccess[]; readonly request: Buffer }
@@ -58,16 +58,9 @@ export class Gate {
 
 /** What a consent is bound to. */
 function exactly(asked: Asked, shown: string): readonly (Buffer | string)[] {
-  switch (asked.kind) {
-    case "command":
-      return [asked.command];
-    case "files":
-      return [asked.request];
-    case "line":
-      return asked.readings;
-    default:
-      return [shown];
-  }
+  if (asked.kind === "command") return [asked.command];
+  if (asked.kind === "files") return [asked.request];
+  return asked.kind === "line" ? asked.readings : [shown];
 }
 
 function verdictOf(policies: Policies, ask: Ask, asked: Asked): Verdict {
@@ -75,8 +68,11 @@ function verdictOf(policies: Policies, ask: Ask, asked: Asked): Verdict {
     case "command":
       return policies.command(ask, commandFacts(asked.command.toString("utf8")));
     case "line": {
-      const verdicts = asked.readings.flatMap(factsOfLine).map((facts) => policies.command(ask, facts));
-      return verdicts.length === 0 ? { kind: "allow", policies: [] } : strictestOf(verdicts);
+      const facts = asked.readings.flatMap((text) => factsOfLine(text, asked.hidden));
+      const verdicts = facts.map((one) => policies.command(ask, one));
+      const verdict: Verdict = verdicts.length === 0 ? { kind: "allow", policies: [] } : strictestOf(verdicts);
+      if (verdict.kind !== "hold" || !asked.hidden) return verdict;
+      return { kind: "block", policies: verdict.policies, reason: `${verdict.reason}: ${HIDDEN}` };
     }
     case "files":
       return strictestOf(asked.accesses.map((access) => policies.file(ask, access)));
@@ -103,6 +99,7 @@ function strictestOf(verdicts: readonly Verdict[]): Verdict {
   return others.reduce(bothOf, hold);
 }
 
+const HIDDEN = "it was typed before the terminal could show it, enter it at the prompt";
 const NOTHING = "the gateway does not know what this does";
 
 type Held = Extract<Verdict, { kind: "hold" }>;

@@ -29,6 +29,7 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "sallyport-lines-"));
   const policies = policiesOf(POLICIES);
   stage = await sshStage({ policies: () => policies });
+  await writeFile(join(folder, "aliases"), "alias t=touch\n");
   bob = approver(stage.gateway.state.approvalStore);
 });
 afterAll(async () => {
@@ -97,6 +98,46 @@ describe("a line that policy blocks", () => {
     });
 });
 
+describe("ways around it", () => {
+  /** What each comes to, honestly; docs/ssh.md tells what to do about those that run. */
+  const ways: readonly [name: string, stopped: boolean, keys: readonly (string | RegExp)[]][] = [
+    ["quotes within the name", true, ["t'ou'ch gone\r"]],
+    ["a shell's text", true, ["bash -c 'touch gone'\r"]],
+    ["a substitution", true, ["echo $(touch gone)\r"]],
+    ["behind env and xargs", true, ["echo gone | env xargs touch\r"]],
+    ["a function's body", true, ["f() { touch gone; }\r"]],
+    ["typed into a shell within the shell", true, ["sh\r", /#> $/, "touch gone\r"]],
+    ["typed ahead while something runs", true, ["sleep 1\r", "touch gone\r"]],
+    ["an alias that is set here", true, ["alias t=touch\r"]],
+    ["an alias of the target's own", false, [". ./aliases\r", PROMPT, "t gone\r"]],
+    ["a variable, unless policy looks at `dynamic`", false, ["t=touch\r", PROMPT, "$t gone\r"]],
+    ["encoded, unless policy looks at `interpreter`", false, ["echo 746f75636820676f6e65 | xxd -r -p | sh\r"]],
+    ["a script by its name", false, ["printf 'tou%s gone' ch >script; sh script\r"]],
+    ["an interpreter's own functions", false, ['python3 -c \'open("gone", "w")\'\r']],
+    ["an editor's shell", false, ["vim -u NONE -n\r", /~/, ":!touch gone\r", /ENTER|again/, "\r", ":q!\r"]],
+    ["while echo is off", false, ["stty -echo\r", PROMPT, "exec bash --norc --noediting\r", PROMPT, "touch gone\r"]],
+    ["a key that a shell was told to run something by", false, [`bind -x '"\\C-t":t""ouch gone'\r`, PROMPT, "\x14"]],
+  ];
+  for (const [name, stopped, keys] of ways)
+    it(`${stopped ? "stopped" : "not stopped"}: ${name}`, async () => {
+      const person = await inShell();
+      for (const key of keys)
+        if (typeof key === "string") person.type(key);
+        else await person.shows(key);
+      if (!stopped) return expect.poll(() => there("gone"), { timeout: 5_000 }).toBe(true);
+      await person.shows(TOLD);
+      await person.shows(PROMPT);
+      person.type("echo still $((40+2))\r");
+      await person.shows(/still 42\n/);
+      return expect(await there("gone")).toBe(false);
+    });
+
+  it("not stopped: a shell without a terminal", async () => {
+    await stage.run("ssh", ["-T", "web"], { input: `touch ${join(folder, "gone")}\n` });
+    expect(await there("gone")).toBe(true);
+  });
+});
+
 describe("a line that policy holds", () => {
   const held = async (): Promise<Terminal> => {
     await writeFile(join(folder, "from"), "moved\n");
@@ -114,7 +155,7 @@ describe("a line that policy holds", () => {
     person.type("echo after $((40+2))\r");
     expect(await there("to")).toBe(false);
     await bob.decide(true);
-    await person.shows(/\n(\x1b\[\?2004l)?moved\n[^]*after 42\n/);
+    await person.shows(/moved\n[^]*after 42\n/);
   });
 
   it("does not run when it is denied; the person is told, and has a new prompt", async () => {
@@ -194,12 +235,10 @@ describe("ordinary use", () => {
 
   it("2,000 lines pasted at once all run, in order", async () => {
     const person = await inShell();
-    const t0 = Date.now();
     person.type(Array.from({ length: 2_000 }, (_, n) => `echo $((${n}+1)) >>pasted\r`).join(""));
     await expect
       .poll(async () => readFile(join(folder, "pasted"), "utf8").catch(() => ""), { timeout: 50_000 })
       .toBe(Array.from({ length: 2_000 }, (_, n) => `${n + 1}\n`).join(""));
-    console.error("2000 lines ms", Date.now() - t0);
   }, 60_000);
 
   it("vim edits a file, and tmux runs within, by every key that was typed", async () => {

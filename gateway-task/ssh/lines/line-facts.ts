@@ -13,10 +13,11 @@ export function isWholeCommand(text: string): boolean {
 /**
  * What a typed line does. People type into other programs than shells, too: a text that is not understood is no fault in
  * itself. Its parts, without quotes, are judged for what they name, so that an open quote behind a command hides nothing.
+ * @param hidden it is not on the screen, and may be a password: it is judged for what it names, too
  */
-export function factsOfLine(text: string): readonly CommandFacts[] {
+export function factsOfLine(text: string, hidden: boolean): readonly CommandFacts[] {
   const facts = commandFacts(text);
-  if (facts.parsed && !GOES_ON.test(text)) return [facts];
+  if (facts.parsed && !GOES_ON.test(text)) return hidden && facts.dynamic ? [] : [facts];
   return partsOf(text)
     .map(commandFacts)
     .filter(({ parsed, dynamic }) => parsed && !dynamic);

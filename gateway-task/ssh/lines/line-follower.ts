@@ -22,7 +22,7 @@ export type EnteredLine =
   | { readonly kind: "nothing" }
   | { readonly kind: "overlong" }
   /** Each is what may be entered: what is shown, and what was typed where that is something else. */
-  | { readonly kind: "line"; readonly readings: readonly string[] };
+  | { readonly kind: "line"; readonly readings: readonly string[]; readonly hidden: boolean };
 
 interface Unfinished {
   readonly text: string;
@@ -91,18 +91,19 @@ export class LineFollower {
   line(): EnteredLine {
     if (this.isBlind) return { kind: "nothing" };
     if (this.#typed.overlong) return { kind: "overlong" };
-    const { readings, unfinished } = this.#read();
-    if (unfinished === undefined) return readings.length === 0 ? { kind: "nothing" } : { kind: "line", readings };
+    const { readings, unfinished, hidden } = this.#read();
+    if (unfinished === undefined)
+      return readings.length === 0 ? { kind: "nothing" } : { kind: "line", readings, hidden };
     const text = continued(unfinished, readings);
-    return this.#isWhole(text) ? { kind: "line", readings: [text] } : { kind: "nothing" };
+    return this.#isWhole(text) ? { kind: "line", readings: [text], hidden } : { kind: "nothing" };
   }
 
   /** The Enter goes on. */
   entered(): void {
     if (!this.isBlind && !this.#typed.overlong) {
-      const { readings, prompt, unfinished } = this.#read();
+      const { readings, prompt, unfinished, hidden } = this.#read();
       const text = unfinished === undefined ? (readings[0] ?? "") : continued(unfinished, readings);
-      const whole = text === "" || text.length > MAX_UNFINISHED || this.#isWhole(text);
+      const whole = hidden || text === "" || text.length > MAX_UNFINISHED || this.#isWhole(text);
       this.#unfinished = whole ? undefined : { text, prompt: unfinished === undefined ? prompt : unfinished.prompt };
       if (prompt !== undefined && prompt.trim() !== "") this.#remember(prompt);
     }

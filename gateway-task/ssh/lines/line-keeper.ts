@@ -18,6 +18,8 @@ interface Surroundings {
 }
 
 const CTRL_C = "\x03";
+/** Readline that is interrupted while it draws what was typed last may leave out its next prompt. */
+const DRAWN_WITHIN_MS = 50;
 const OVERLONG: Refusal = {
   text: "what was pasted is too long to be judged: paste it in smaller parts, or copy it as a file",
   status: 126,
@@ -32,6 +34,7 @@ export class LineKeeper {
   readonly #channel: Channel;
   readonly #surroundings: Surroundings;
   readonly #follower: LineFollower;
+  #interrupting = false;
   #waiting: { readonly timer: NodeJS.Timeout; readonly rest: Buffer } | undefined;
 
   constructor(passage: Passage, channel: Channel, size: TerminalSize, surroundings: Surroundings) {
@@ -82,14 +85,18 @@ export class LineKeeper {
     if (wait > 0) return this.#wait(rest, wait);
     this.#waiting = undefined;
     if (this.#enter(rest)) this.#goOn(rest.subarray(1));
-    if (this.#channel.giveUp === undefined) this.#surroundings.release();
+    if (this.#channel.giveUp === undefined && !this.#interrupting) this.#surroundings.release();
   }
 
   /** Answers whether the Enter has gone on; if not, what stands behind it is taken care of. */
   #enter(rest: Buffer): boolean {
     const line = this.#follower.line();
     if (line.kind === "nothing") return this.#entered(rest);
-    if (line.kind === "overlong") return this.#dropped(rest, OVERLONG);
+    if (line.kind === "overlong") {
+      this.#dropped(rest, OVERLONG);
+      this.#interruptSoon();
+      return false;
+    }
     let done: "yet to be decided" | "gone on" | "dropped" | "waits" = "yet to be decided";
     const kept = (): Buffer => (done === "waits" ? held : rest);
     let held = rest;
@@ -100,9 +107,11 @@ export class LineKeeper {
     };
     const refuse = (refusal: Refusal): void => {
       this.#dropped(kept(), refusal);
+      if (done === "waits") this.#interrupt();
+      else this.#interruptSoon();
       done = "dropped";
     };
-    this.#surroundings.ask({ kind: "line", readings: line.readings }, go, refuse);
+    this.#surroundings.ask(line, go, refuse);
     if (done !== "yet to be decided") return done === "gone on";
     held = Buffer.from(rest);
     done = "waits";
@@ -127,7 +136,7 @@ export class LineKeeper {
    * In place of the Enter: why not, and Ctrl-C, which gives every shell a new prompt. What was typed or pasted behind it was meant
    * to follow it, and is thrown away.
    */
-  #dropped(rest: Buffer, { text }: Refusal): false {
+  #dropped(rest: Buffer, { text }: Refusal): void {
     this.#follower.dropped();
     this.#withhold(rest);
     let bytes = rest.length;
@@ -140,11 +149,24 @@ export class LineKeeper {
         bytes += one.length - DATA_AT;
       }
     this.#surroundings.tell(text);
-    this.#passage.say("target", MESSAGE.channelData, this.#channel.target, CTRL_C);
     // The target's window has room for what it did not get.
     const given = bytes - CTRL_C.length;
     if (given > 0) this.#passage.say("client", MESSAGE.channelWindowAdjust, this.#channel.client, given);
-    return false;
+  }
+
+  #interrupt(): void {
+    this.#passage.say("target", MESSAGE.channelData, this.#channel.target, CTRL_C);
+  }
+
+  #interruptSoon(): void {
+    this.#interrupting = true;
+    this.#channel.backlog ??= { messages: [], bytes: 0 };
+    const interrupt = (): void => {
+      this.#interrupting = false;
+      this.#interrupt();
+      this.#surroundings.release();
+    };
+    setTimeout(() => this.#passage.guarded(interrupt), DRAWN_WITHIN_MS);
   }
 
   #pass(data: Buffer): void {

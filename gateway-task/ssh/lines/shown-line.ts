@@ -15,9 +15,11 @@ export interface ShownLine {
   readonly readings: readonly string[];
   /** What stands before it; undefined where that is not sure. */
   readonly prompt: string | undefined;
+  /** It was typed where the terminal shows nothing at all, neither it nor a prompt: ahead, while something runs. */
+  readonly hidden: boolean;
 }
 
-const NOTHING: ShownLine = { readings: [], prompt: undefined };
+const NOTHING: ShownLine = { readings: [], prompt: undefined, hidden: false };
 /** Of what was typed, so many characters in a row are shown where it is shown at all. */
 const ECHOED = 4;
 /** bash's and zsh's search in what was entered before: what was found stands behind the colon. */
@@ -44,18 +46,20 @@ export function readLine(screen: Screen, { text, edited, moved, prompts }: Known
   // Something to be confirmed by Enter, unless it stands behind the prompt of a line.
   if (!edited && typed === "" && shown.prompt === undefined) return NOTHING;
   if (edited || typed === "") return isStars(shown.readings, typed) ? NOTHING : shown;
-  // Something else is shown than was typed. Where it is nothing of it, the terminal's echo is off: it may be a password.
-  if (isStars(shown.readings, typed) || !isPartly(shown.readings, typed)) return NOTHING;
+  // Something else is shown than was typed. Where it is nothing of it, behind a prompt, echo is off: it may be a password.
+  if (isStars(shown.readings, typed)) return NOTHING;
+  if (left.trim() === "") return { readings: [typed], prompt: undefined, hidden: true };
+  if (!isPartly(shown.readings, typed)) return NOTHING;
   return { ...shown, readings: distinct([...shown.readings, typed]) };
 }
 
 /** All that was typed is shown, and nothing else was done: what stands before it is the prompt, or was there already. */
 function exactly(left: string, text: string, prompts: readonly string[]): ShownLine {
-  if (!left.endsWith(text)) return { readings: distinct([text]), prompt: undefined };
+  if (!left.endsWith(text)) return { readings: distinct([text]), prompt: undefined, hidden: false };
   const prompt = left.slice(0, left.length - text.length);
   const known = prompts.find((one) => one !== "" && prompt.length > one.length && prompt.startsWith(one));
-  if (known === undefined) return { readings: distinct([text]), prompt };
-  return { readings: distinct([left.slice(known.length), text]), prompt: known };
+  if (known === undefined) return { readings: distinct([text]), prompt, hidden: false };
+  return { readings: distinct([left.slice(known.length), text]), prompt: known, hidden: false };
 }
 
 function readShown({ rows, cursor, before, entered }: Screen, moved: boolean, prompts: readonly string[]): ShownLine {
@@ -64,16 +68,16 @@ function readShown({ rows, cursor, before, entered }: Screen, moved: boolean, pr
   const seen = moved ? rows : [...rows.slice(0, cursor), { ...(rows[cursor] as Row), text: before }];
   const nearest = firstRow(seen, cursor);
   const search = SEARCH.exec(joined(seen.slice(nearest, last + 1)))?.[1];
-  if (search !== undefined) return { readings: distinct([search]), prompt: undefined };
+  if (search !== undefined) return { readings: distinct([search]), prompt: undefined, hidden: false };
   for (let first = nearest; first > entered; first = first === 0 ? -1 : firstRow(seen, first - 1)) {
     const text = joined(seen.slice(first, last + 1));
     const prompt = prompts.find((one) => one !== "" && text.startsWith(one.trimEnd()));
     if (prompt === undefined) continue;
     const below = moved ? [joined(trimmedEnd(seen.slice(first))).slice(prompt.length)] : [];
-    return { readings: distinct([text.slice(prompt.length), ...below]), prompt };
+    return { readings: distinct([text.slice(prompt.length), ...below]), prompt, hidden: false };
   }
   const text = joined(seen.slice(nearest, last + 1));
-  return { readings: distinct([text.replace(SIGIL, ""), text]), prompt: undefined };
+  return { readings: distinct([text.replace(SIGIL, ""), text]), prompt: undefined, hidden: false };
 }
 
 /** The row where the text begins that goes on to this one. */

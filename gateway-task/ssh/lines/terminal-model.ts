@@ -32,16 +32,19 @@ const USUAL: TerminalSize = { columns: 80, rows: 24 };
 const MAX_PENDING = 64 << 10;
 const KEPT = 16 << 10;
 /** Private modes (DECSET, DECRST), the two resets. */
-const MODES = /\x1b(?:\[\?[\d;]{1,32}[hl]|c|\[!p)/g;
+const MODES = new RegExp(String.raw`\x1b(?:\[\?[\d;]{1,32}[hl]|c|\[!p)`, "g");
 const MAX_MODES = 128;
 /** Ends whatever sequence is open (ECMA-48, CAN). */
 const CANCEL = Buffer.of(0x18);
 
 /** The library's own way to interpret output at once; it is not among what it documents. Its version is pinned for that. */
+const CORE = "_core";
 interface Internals {
-  readonly _core: { writeSync(data: Uint8Array): void };
+  readonly [CORE]: { writeSync(data: Uint8Array): void };
 }
-type Library = typeof import("@xterm/headless");
+interface Library {
+  readonly Terminal: typeof Terminal;
+}
 let library: Library | undefined;
 
 /** A model of a terminal: what its screen shows after the output that went to it. Some 170 kB at 80 columns and 24 rows. */
@@ -118,7 +121,7 @@ export class TerminalModel {
     this.#pending = [];
     this.#pendingBytes = 0;
     try {
-      this.#terminal._core.writeSync(all);
+      this.#terminal[CORE].writeSync(all);
     } catch (error) {
       throw new SallyportError("internal", "what the terminal shows can no longer be followed", { cause: error });
     }
