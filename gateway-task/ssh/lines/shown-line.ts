@@ -23,11 +23,11 @@ const NOTHING: ShownLine = { readings: [], prompt: undefined, hidden: false };
 /** Of what was typed, so many characters in a row are shown where it is shown at all. */
 const ECHOED = 4;
 /** bash's and zsh's search in what was entered before: what was found stands behind the colon. */
-const SEARCH = /^\(?[\w ]*i-search\)?[`_:].*?'?: (.*)$/s;
+const SEARCH = /^\(?[\w -]*i-search\)?[`_:].*?'?: (.*)$/s;
 /** What ends a prompt, where none is known. */
 const SIGIL = /^.*?[$#%>❯➜»λ]\s+/su;
-/** As programs show a password. */
-const STARS = /^([*•●.xX])\1*$/u;
+/** As programs show a password: behind their prompt, nothing else. */
+const STARS = /^(?:.*:\s*)?([*•●])\1{2,}$/u;
 
 /** Whether the screen shows what was typed, at the cursor. */
 export function showsTyped({ rows, cursor, before }: Screen, text: string): boolean {
@@ -112,7 +112,7 @@ function trimmedEnd(rows: readonly Row[]): readonly Row[] {
 }
 
 function isStars(readings: readonly string[], typed: string): boolean {
-  return typed !== "" && readings.length > 0 && readings.every((one) => STARS.test(one.split(/[\s:]/u).at(-1) ?? ""));
+  return !STARS.test(typed) && readings.length > 0 && readings.every((one) => STARS.test(one));
 }
 
 function isPartly(readings: readonly string[], typed: string): boolean {
