@@ -69,7 +69,7 @@ export class LineFollower {
   /** Takes what is typed up to an Enter; answers where that stands, or how many bytes there are if there is none. */
   take(bytes: Buffer, now: number): number {
     if (!this.#typed.begun && now - this.#shownAt >= QUIET_MS) this.#learnt = this.#beforeCursor();
-    const end = this.#typed.take(bytes, this.#model.bracketsPaste);
+    const end = this.#typed.take(bytes, () => this.#model.bracketsPaste);
     if (end > 0) {
       this.#typedAt = now;
       this.#shownSinceKey = false;

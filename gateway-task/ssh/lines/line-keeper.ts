@@ -6,6 +6,7 @@ import type { Refusal } from "../refusal.ts";
 import { isWholeCommand } from "./line-facts.ts";
 import { LineFollower } from "./line-follower.ts";
 import type { TerminalSize } from "./terminal-model.ts";
+import { mayEnter } from "./typed-line.ts";
 
 /** What the channel that a shell runs in does for its lines. */
 interface Surroundings {
@@ -47,7 +48,13 @@ export class LineKeeper {
   /** Takes a CHANNEL_DATA message of the client's. */
   take(bytes: Buffer): void {
     let rest = bytes.subarray(DATA_AT);
-    if (this.#follower.isBlind) return this.#pass(rest);
+    if (!mayEnter(rest)) {
+      // It need not wait until it has been followed.
+      this.#pass(rest, bytes);
+      if (!this.#follower.isBlind) this.#follower.take(rest, performance.now());
+      return;
+    }
+    if (this.#follower.isBlind) return this.#pass(rest, bytes);
     while (rest.length > 0) {
       const end = this.#follower.take(rest, performance.now());
       if (end > 0) this.#pass(rest.subarray(0, end));
@@ -169,9 +176,8 @@ export class LineKeeper {
     setTimeout(() => this.#passage.guarded(interrupt), DRAWN_WITHIN_MS);
   }
 
-  #pass(data: Buffer): void {
+  #pass(data: Buffer, sent = this.#dataOf(data)): void {
     const stored = this.#stored(data);
-    const sent = this.#dataOf(data);
     this.#passage.toTarget.pass(sent, stored === data ? sent : this.#dataOf(stored));
   }
 

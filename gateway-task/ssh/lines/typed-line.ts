@@ -2,6 +2,7 @@ const CR = 0x0d;
 const LF = 0x0a;
 /** Readline's operate-and-get-next (Ctrl-O) enters a line, too. */
 const CTRL_O = 0x0f;
+const ENTERS: readonly number[] = [CR, LF, CTRL_O];
 const ESCAPE = 0x1b;
 const BACKSPACE = 0x08;
 const DELETE = 0x7f;
@@ -43,10 +44,10 @@ export class TypedLine {
    * @param bracketed whether what is pasted comes between brackets
    * @returns where the Enter stands; the number of bytes if there is none
    */
-  take(bytes: Buffer, bracketed: boolean): number {
+  take(bytes: Buffer, bracketed: () => boolean): number {
     for (let at = 0; at < bytes.length; at++) {
       const byte = bytes[at] as number;
-      if ((byte === CR || byte === LF || byte === CTRL_O) && !this.#pasting) return at;
+      if (ENTERS.includes(byte) && !this.#pasting) return at;
       this.begun = true;
       this.#key(byte, bracketed);
     }
@@ -60,7 +61,7 @@ export class TypedLine {
     this.edited = this.moved = this.overlong = this.begun = false;
   }
 
-  #key(byte: number, bracketed: boolean): void {
+  #key(byte: number, bracketed: () => boolean): void {
     if (byte === ESCAPE) {
       this.#state = ESCAPED;
       this.#parameters = "";
@@ -68,7 +69,7 @@ export class TypedLine {
     else this.#escape(byte, bracketed);
   }
 
-  #escape(byte: number, bracketed: boolean): void {
+  #escape(byte: number, bracketed: () => boolean): void {
     if (this.#state === ESCAPED && byte === 0x5b) this.#state = SEQUENCE;
     else if (this.#state === ESCAPED && byte === 0x4f) this.#state = SINGLE_SHIFT;
     else if (this.#state === SEQUENCE && (byte < 0x40 || byte > 0x7e)) {
@@ -76,7 +77,7 @@ export class TypedLine {
     } else {
       const brackets = this.#state === SEQUENCE && byte === 0x7e;
       this.#state = TEXT;
-      if (brackets && this.#parameters === "200" && bracketed) this.#pasting = true;
+      if (brackets && this.#parameters === "200" && bracketed()) this.#pasting = true;
       else if (brackets && this.#parameters === "201" && this.#pasting) this.#pasting = false;
       else this.edited = this.moved = true;
     }
@@ -106,4 +107,9 @@ export class TypedLine {
     if (this.#typed.length === 0) this.edited = true;
     for (let byte = this.#typed.pop(); byte !== undefined && (byte & 0xc0) === 0x80; byte = this.#typed.pop());
   }
+}
+
+/** Whether there is an Enter among what is typed, pasted or not. */
+export function mayEnter(bytes: Buffer): boolean {
+  return ENTERS.some((byte) => bytes.includes(byte));
 }
