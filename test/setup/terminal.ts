@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
 
 /** What a person at a terminal waits at most. */
-const PATIENCE_MS = Number(process.env["PATIENCE"] ?? 20_000);
+const PATIENCE_MS = 20_000;
 
 /** A program on a terminal of its own, as a person would use it. */
 export interface Terminal {
