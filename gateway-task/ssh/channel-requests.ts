@@ -1,6 +1,7 @@
 import { overwritePasses } from "../../core/identity/pass.ts";
 import { namesSecretVariable } from "../secret-names.ts";
 import type { Asked } from "./gate.ts";
+import type { TerminalSize } from "./lines/terminal-model.ts";
 import { DATA_AT, MessageFields } from "./messages.ts";
 
 /** Requests of a channel that are passed on unjudged: they set the stage for what is judged, or follow it. */
@@ -43,4 +44,11 @@ export function askedBy(name: string, fields: MessageFields): Asked | undefined 
     default:
       return undefined;
   }
+}
+
+/** The size that a terminal has from now on, where a request tells it (RFC 4254 §6.2, §6.7). */
+export function sizeIn(name: string, fields: MessageFields): TerminalSize | undefined {
+  if (name !== "pty-req" && name !== "window-change") return undefined;
+  if (name === "pty-req") fields.text();
+  return { columns: fields.uint32(), rows: fields.uint32() };
 }

@@ -1,12 +1,13 @@
 import { SallyportError } from "../../core/errors.ts";
 import type { Side } from "../recorder/permit.ts";
-import { askedBy, HARMLESS_REQUESTS, withoutSecrets } from "./channel-requests.ts";
+import { askedBy, HARMLESS_REQUESTS, sizeIn, withoutSecrets } from "./channel-requests.ts";
 import type { Channel, Channels } from "./channels.ts";
 import { EchoWatch } from "./echo-watch.ts";
 import type { Asked } from "./gate.ts";
 import { isText } from "./masking/is-text.ts";
 import { OutputMasker } from "./masking/output-masker.ts";
 import type { SessionMasks } from "./masking/session-masks.ts";
+import { LineKeeper } from "./lines/line-keeper.ts";
 import { DATA_AT, MESSAGE, MessageFields } from "./messages.ts";
 import type { Passage } from "./passage.ts";
 import { notice, type Refusal, refusedCommand } from "./refusal.ts";
@@ -109,7 +110,8 @@ export class ChannelTraffic {
   }
 
   /** What the target says in a channel, in order, and masked where that is to be. */
-  #show({ output, echo }: Channel, type: number, bytes: Buffer): void {
+  #show({ output, echo, lines }: Channel, type: number, bytes: Buffer): void {
+    if (type === MESSAGE.channelData) lines?.shown(bytes.subarray(DATA_AT));
     const isEcho = type === MESSAGE.channelData && echo?.shown(bytes.subarray(DATA_AT)) === true;
     if (output === undefined) this.#passage.toClient.pass(bytes);
     else output.take(bytes, isEcho);
@@ -169,8 +171,9 @@ export class ChannelTraffic {
   }
 
   #data(channel: Channel, bytes: Buffer): void {
-    const { echo, sftp } = channel;
+    const { echo, sftp, lines } = channel;
     if (sftp !== undefined) return sftp.take(bytes);
+    if (lines !== undefined) return lines.take(bytes);
     if (echo === undefined) return this.#passage.passIn(channel, bytes);
     const data = bytes.subarray(DATA_AT);
     const typed = echo.typed(data);
@@ -190,6 +193,8 @@ export class ChannelTraffic {
     channel.given?.take(name, bytes.subarray(fields.at));
     if (HARMLESS_REQUESTS.has(name)) {
       if (name === "pty-req") channel.echo = new EchoWatch();
+      channel.terminal = sizeIn(name, fields) ?? channel.terminal;
+      if (name === "window-change" && channel.terminal !== undefined) channel.lines?.resize(channel.terminal);
       return go(bytes);
     }
     const request = Buffer.from(bytes);
@@ -212,6 +217,7 @@ export class ChannelTraffic {
       if (isText(asked)) channel.output ??= this.#masked(channel);
       if (asked.kind === "shell" && channel.given !== undefined)
         return this.#guard(channel, channel.given, request, wantReply);
+      if (asked.kind === "shell") channel.lines = this.#lines(channel);
       go(request);
     };
     this.#ask(channel, asked, granted, (refusal) => this.#refuse(channel, request, wantReply, refusal));
@@ -244,6 +250,17 @@ export class ChannelTraffic {
     return new SftpChannel(this.#passage, channel, ask);
   }
 
+  /** Undefined where there is nothing to judge by, or no terminal: a shell without one shows nothing that could be followed. */
+  #lines(channel: Channel): LineKeeper | undefined {
+    if (channel.terminal === undefined || !this.#passage.judges) return undefined;
+    return new LineKeeper(this.#passage, channel, channel.terminal, {
+      ask: (asked, go, refuse) => this.#ask(channel, asked, go, refuse),
+      tell: (text) => this.#tell(channel, text),
+      release: () => this.#release(channel),
+      masked: (typed) => this.#masks?.typed(typed) ?? typed,
+    });
+  }
+
   /** Judges what was asked in a channel, which waits where that takes consent. */
   #ask(channel: Channel, asked: Asked, go: () => void, refuse: (refusal: Refusal) => void): void {
     this.#passage.decide({
@@ -252,9 +269,10 @@ export class ChannelTraffic {
       refuse,
       tell: (text) => this.#tell(channel, text),
       waits: (giveUp) => {
-        channel.backlog = { messages: [], bytes: 0 };
+        channel.backlog ??= { messages: [], bytes: 0 };
         channel.giveUp = giveUp;
-        if (channel.echo !== undefined && asked.kind !== "files") this.#giveKeys(channel);
+        if (channel.echo !== undefined && channel.lines === undefined && asked.kind !== "files")
+          this.#giveKeys(channel);
       },
       waited: () => {
         channel.giveUp = undefined;
@@ -324,9 +342,11 @@ export class ChannelTraffic {
   }
 
   #tell(channel: Channel, text: string): void {
-    const told = notice(channel.client, channel.echo !== undefined, text);
+    // Behind a line that is being typed, it begins a new one.
+    const told = notice(channel.client, channel.echo !== undefined, text, channel.lines !== undefined);
     channel.debt += told.bytes;
     channel.room.window -= told.bytes;
+    channel.lines?.shown(told.message.subarray(DATA_AT));
     this.#passage.toClient.pass(told.message);
   }
 }

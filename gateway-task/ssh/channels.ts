@@ -7,6 +7,8 @@ import { InnerSsh } from "./inner-ssh.ts";
 import type { OutputMasker } from "./masking/output-masker.ts";
 import { clampPacketSize } from "./messages.ts";
 import { SallyportError } from "../../core/errors.ts";
+import type { LineKeeper } from "./lines/line-keeper.ts";
+import type { TerminalSize } from "./lines/terminal-model.ts";
 import { Replies } from "./replies.ts";
 import type { SftpChannel } from "./sftp-channel.ts";
 
@@ -30,6 +32,10 @@ export interface Channel {
   readonly shown: number;
   /** Where a terminal was asked for: whether it shows what is typed. */
   echo: EchoWatch | undefined;
+  /** And how large it is. */
+  terminal: TerminalSize | undefined;
+  /** Where a shell runs on it, and there are policies: what is entered there line by line. */
+  lines: LineKeeper | undefined;
   /** Where it is a forward: whether it carries SSH. */
   readonly inner: InnerSsh | undefined;
   /** Where it carries the file transfer protocol. */
@@ -101,6 +107,8 @@ export class Channels {
       target: -1,
       shown: this.#shown,
       echo: undefined,
+      terminal: undefined,
+      lines: undefined,
       inner: FORWARDS.has(kind) ? new InnerSsh() : undefined,
       sftp: undefined,
       output: undefined,

@@ -29,6 +29,11 @@ export class Decider {
     this.#record = record;
   }
 
+  /** Whether there are policies at all. */
+  get judges(): boolean {
+    return this.#deps.gate.judges;
+  }
+
   /** @param told takes what the client is told while it waits */
   decide(asked: Asked, told: (text: string) => void): "granted" | Refusal | Pending {
     const ruling = this.#deps.gate.judge(asked);

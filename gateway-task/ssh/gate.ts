@@ -1,7 +1,9 @@
 import { commandFacts } from "../../core/policy/command-facts.ts";
+import { UNGUARDED } from "../../core/policy/unguarded.ts";
 import type { Ask, Policies, Verdict } from "../../core/policy/verdict.ts";
 import type { Clock } from "../../core/ports/clock.ts";
 import { digestOf, type Ruling } from "../ruling.ts";
+import { factsOfLine } from "./lines/line-facts.ts";
 import type { FileAccess } from "./sftp-gate.ts";
 
 /** What a client asks that is not its own affair. */
@@ -9,6 +11,8 @@ export type Asked =
   | { readonly kind: "shell" | "agent" | "x11" }
   /** In a directory, where that is not the one in which commands begin. */
   | { readonly kind: "command"; readonly command: Buffer; readonly directory?: Buffer }
+  /** A line that is typed into a shell: each of the texts is what may be entered. What is hidden must not be shown to approvers. */
+  | { readonly kind: "line"; readonly readings: readonly string[]; readonly hidden: boolean }
   | { readonly kind: "subsystem"; readonly name: string }
   /** What one request of the file transfer protocol does. */
   | { readonly kind: "files"; readonly accesses: readonly FileAccess[]; readonly request: Buffer }
@@ -36,6 +40,11 @@ export class Gate {
     return this.#options.policies().version;
   }
 
+  /** Whether there are policies at all. */
+  get judges(): boolean {
+    return this.#options.policies() !== UNGUARDED;
+  }
+
   judge(asked: Asked): Ruling {
     const { who, clock } = this.#options;
     const policies = this.#options.policies();
@@ -49,8 +58,9 @@ export class Gate {
 }
 
 /** What an approval is for, to the byte. */
-function exactly(asked: Asked, shown: string): Buffer[] | string[] {
+function exactly(asked: Asked, shown: string): readonly (Buffer | string)[] {
   if (asked.kind === "files") return [asked.request];
+  if (asked.kind === "line") return asked.readings;
   if (asked.kind !== "command") return [shown];
   return asked.directory === undefined ? [asked.command] : [asked.command, asked.directory];
 }
@@ -59,6 +69,13 @@ function verdictOf(policies: Policies, ask: Ask, asked: Asked): Verdict {
   switch (asked.kind) {
     case "command":
       return policies.command(ask, commandFacts(asked.command.toString("utf8"), asked.directory?.toString("utf8")));
+    case "line": {
+      const facts = asked.readings.flatMap((text) => factsOfLine(text, asked.hidden));
+      const verdicts = facts.map((one) => policies.command(ask, one));
+      const verdict: Verdict = verdicts.length === 0 ? { kind: "allow", policies: [] } : strictestOf(verdicts);
+      if (verdict.kind !== "hold" || !asked.hidden) return verdict;
+      return { kind: "block", policies: verdict.policies, reason: `${verdict.reason}: ${HIDDEN}` };
+    }
     case "files":
       return strictestOf(asked.accesses.map((access) => policies.file(ask, access)));
     case "forward":
@@ -84,6 +101,7 @@ function strictestOf(verdicts: readonly Verdict[]): Verdict {
   return others.reduce(bothOf, hold);
 }
 
+const HIDDEN = "it was typed before the terminal could show it, enter it at the prompt";
 const NOTHING = "the gateway does not know what this does";
 
 type Held = Extract<Verdict, { kind: "hold" }>;
@@ -103,6 +121,8 @@ function shownOf(asked: Asked): string {
       const text = asked.command.toString("utf8");
       return asked.directory === undefined ? text : `${text}\n(in ${asked.directory.toString("utf8")})`;
     }
+    case "line":
+      return `typed into a shell: ${asked.readings.join("\nor, as the keys tell it: ")}`;
     case "subsystem":
       return `the subsystem ${asked.name}`;
     case "files":

@@ -126,6 +126,11 @@ export class Passage {
     return setTimeout(act, milliseconds).unref();
   }
 
+  /** Whether there are policies at all. */
+  get judges(): boolean {
+    return this.#decider.judges;
+  }
+
   /** The session ends: what waits is cancelled, and nothing is done any more. */
   end(): void {
     this.#over = true;

@@ -59,8 +59,13 @@ export function textOfHold({ reason, consents, policies }: Hold, { link, expires
 }
 
 /** A text of ours for the person at a channel: on the terminal if there is one, else on standard error. */
-export function notice(recipient: number, terminal: boolean, text: string): { message: Buffer; bytes: number } {
-  const lines = Buffer.from(`sallyport: ${text}\n`.replaceAll("\n", terminal ? "\r\n" : "\n"));
+export function notice(
+  recipient: number,
+  terminal: boolean,
+  text: string,
+  newLine = false,
+): { message: Buffer; bytes: number } {
+  const lines = Buffer.from(`${newLine ? "\n" : ""}sallyport: ${text}\n`.replaceAll("\n", terminal ? "\r\n" : "\n"));
   const fields = terminal ? [lines] : [STDERR, lines];
   const type = terminal ? MESSAGE.channelData : MESSAGE.channelExtendedData;
   return { message: message(type, recipient, ...fields), bytes: lines.length };

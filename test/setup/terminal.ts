@@ -18,11 +18,11 @@ export interface Terminal {
 }
 
 /** Runs a shell command on a pseudo-terminal, by script(1). */
-export function terminal(command: string, env: NodeJS.ProcessEnv): Terminal {
+export function terminal(command: string, env: NodeJS.ProcessEnv, term = "dumb"): Terminal {
   const linux = ["-qfec", command, "/dev/null"];
   const bsd = ["-q", "/dev/null", "sh", "-c", command];
   const child = spawn("script", process.platform === "linux" ? linux : bsd, {
-    env: { ...env, TERM: "dumb" },
+    env: { ...env, TERM: term },
     stdio: ["pipe", "pipe", "inherit"],
   });
   const exited = once(child, "close");
