@@ -1,21 +1,16 @@
 import { SallyportError } from "../../core/errors.ts";
 import type { Side } from "../recorder/permit.ts";
-import { askedBy, HARMLESS_REQUESTS, sizeIn, withoutSecrets } from "./channel-requests.ts";
+import { withoutSecrets } from "./channel-requests.ts";
+import { ChannelStarter } from "./channel-starter.ts";
 import type { Channel, Channels } from "./channels.ts";
-import { EchoWatch } from "./echo-watch.ts";
 import type { Asked } from "./gate.ts";
-import { isText } from "./masking/is-text.ts";
-import { OutputMasker } from "./masking/output-masker.ts";
 import type { SessionMasks } from "./masking/session-masks.ts";
-import { LineKeeper } from "./lines/line-keeper.ts";
-import { DATA_AT, MESSAGE, MessageFields } from "./messages.ts";
+import { DATA_AT, MESSAGE } from "./messages.ts";
 import type { Passage } from "./passage.ts";
 import { notice, type Refusal, refusedCommand } from "./refusal.ts";
 import { answerOf } from "./replies.ts";
-import type { GivenRequests } from "./guarded/given-requests.ts";
-import { FOR_THE_CLIENT, GuardedShell } from "./guarded/guarded-shell.ts";
+import { FOR_THE_CLIENT } from "./guarded/guarded-shell.ts";
 import type { LineChannel } from "./guarded/line-channel.ts";
-import { SftpChannel } from "./sftp-channel.ts";
 
 /** What waits behind a decision in one channel: the window that OpenSSH's server gives, and a little. */
 const MAX_BACKLOG = 4 << 20;
@@ -35,25 +30,27 @@ export class ChannelTraffic {
   readonly #passage: Passage;
   readonly #channels: Channels;
   readonly #masks: SessionMasks | undefined;
-  /** Of the channels whose output is masked. */
-  readonly #outputs = new Set<OutputMasker>();
-
-  readonly #guarded: string | undefined;
+  readonly #starter: ChannelStarter;
 
   /**
    * @param masks undefined: nothing is masked
    * @param guarded the connection's name, where its shells are guarded
    */
   constructor(passage: Passage, channels: Channels, masks: SessionMasks | undefined, guarded: string | undefined) {
-    this.#guarded = guarded;
     this.#passage = passage;
     this.#channels = channels;
     this.#masks = masks;
+    this.#starter = new ChannelStarter(passage, channels, masks, guarded, {
+      ask: (...question) => this.#ask(...question),
+      refuse: (...refused) => this.#refuse(...refused),
+      tell: (channel, text) => this.#tell(channel, text),
+      release: (channel) => this.#release(channel),
+    });
   }
 
   /** The target sends nothing more: what is held of its output goes on. */
   targetEnded(): void {
-    for (const output of this.#outputs) output.end();
+    this.#starter.targetEnded();
   }
 
   /** Takes a message; its bytes can be used again afterwards. */
@@ -84,7 +81,7 @@ export class ChannelTraffic {
       case MESSAGE.channelWindowAdjust:
         return this.#adjust(channel, bytes);
       case MESSAGE.channelRequest:
-        return this.#request(channel, bytes);
+        return this.#starter.take(channel, bytes);
       case MESSAGE.channelData:
         return this.#data(channel, bytes);
     }
@@ -156,7 +153,7 @@ export class ChannelTraffic {
       case MESSAGE.channelClose:
         channel.shell?.closed();
         this.#channels.closed(channel, from);
-        if (from === "target" && channel.output !== undefined) this.#outputs.delete(channel.output);
+        if (from === "target") this.#starter.shown(channel);
     }
   }
 
@@ -180,85 +177,6 @@ export class ChannelTraffic {
     const stored = this.#masks?.typed(typed) ?? typed;
     const recorded = stored === data ? bytes : Buffer.concat([bytes.subarray(0, DATA_AT), stored]);
     this.#passage.passIn(channel, bytes, recorded);
-  }
-
-  #request(channel: Channel, bytes: Buffer): void {
-    const fields = new MessageFields(bytes, DATA_AT - 4);
-    const name = fields.text();
-    const wantReply = fields.boolean();
-    const go = (request: Buffer): void => {
-      if (wantReply) channel.replies.passedOn();
-      this.#passage.passIn(channel, request, withoutSecrets(name, request));
-    };
-    channel.given?.take(name, bytes.subarray(fields.at));
-    if (HARMLESS_REQUESTS.has(name)) {
-      if (name === "pty-req") channel.echo = new EchoWatch();
-      channel.terminal = sizeIn(name, fields) ?? channel.terminal;
-      if (name === "window-change" && channel.terminal !== undefined) channel.lines?.resize(channel.terminal);
-      return go(bytes);
-    }
-    const request = Buffer.from(bytes);
-    const fail = (): void => {
-      this.#passage.withhold(request, withoutSecrets(name, request));
-      if (wantReply) channel.replies.ours(() => this.#passage.say(MESSAGE.channelFailure, channel.client));
-    };
-    const asked = askedBy(name, fields);
-    if (asked === undefined) return fail();
-    if (asked.kind === "agent" || asked.kind === "x11") {
-      const granted = (): void => {
-        this.#passage.expected.add(asked.kind === "agent" ? "auth-agent@openssh.com" : "x11");
-        go(request);
-      };
-      return this.#ask(channel, asked, granted, fail);
-    }
-    const granted = (): void => {
-      // Each thing that is done by it is judged by itself.
-      if (asked.kind === "subsystem" && asked.name === "sftp") channel.sftp = this.#sftp(channel);
-      if (isText(asked)) channel.output ??= this.#masked(channel);
-      if (asked.kind === "shell" && channel.given !== undefined)
-        return this.#guard(channel, channel.given, request, wantReply);
-      if (asked.kind === "shell") channel.lines = this.#lines(channel);
-      go(request);
-    };
-    this.#ask(channel, asked, granted, (refusal) => this.#refuse(channel, request, wantReply, refusal));
-  }
-
-  #masked({ echo }: Channel): OutputMasker | undefined {
-    if (this.#masks === undefined) return undefined;
-    const { toClient, fail } = this.#passage;
-    const pass = (bytes: Buffer, recorded?: Buffer): void => toClient.pass(bytes, recorded);
-    const output = new OutputMasker(this.#masks, echo !== undefined, pass, fail);
-    this.#outputs.add(output);
-    return output;
-  }
-
-  /** The shell is ours: at the target, nothing is asked in its channel. */
-  #guard(channel: Channel, given: GivenRequests, request: Buffer, wantReply: boolean): void {
-    this.#passage.asked(request);
-    channel.credit = 0;
-    const shell = new GuardedShell(this.#passage, this.#channels, channel, given, this.#guarded ?? "");
-    channel.shell = shell;
-    channel.replies.ours(() => {
-      if (wantReply) this.#passage.say(MESSAGE.channelSuccess, channel.client);
-      shell.start();
-    });
-  }
-
-  #sftp(channel: Channel): SftpChannel {
-    const ask = (asked: Asked, go: () => void, refuse: (refusal: Refusal) => void): void =>
-      this.#ask(channel, asked, go, refuse);
-    return new SftpChannel(this.#passage, channel, ask);
-  }
-
-  /** Undefined where there is nothing to judge by, or no terminal: a shell without one shows nothing that could be followed. */
-  #lines(channel: Channel): LineKeeper | undefined {
-    if (channel.terminal === undefined || !this.#passage.judges) return undefined;
-    return new LineKeeper(this.#passage, channel, channel.terminal, {
-      ask: (asked, go, refuse) => this.#ask(channel, asked, go, refuse),
-      tell: (text) => this.#tell(channel, text),
-      release: () => this.#release(channel),
-      masked: (typed) => this.#masks?.typed(typed) ?? typed,
-    });
   }
 
   /** Judges what was asked in a channel, which waits where that takes consent. */
