@@ -34,7 +34,7 @@ export function askedBy(name: string, fields: MessageFields): Asked | undefined 
     case "shell":
       return { kind: "shell" };
     case "exec":
-      return { kind: "command", command: Buffer.from(fields.bytes()) };
+      return { kind: "command", command: Buffer.from(fields.textBytes()) };
     case "subsystem":
       return { kind: "subsystem", name: fields.text() };
     case "auth-agent-req@openssh.com":

@@ -1,3 +1,4 @@
+import { redactPasses } from "../../core/identity/pass.ts";
 import { commandFacts } from "../../core/policy/command-facts.ts";
 import { UNGUARDED } from "../../core/policy/unguarded.ts";
 import type { Ask, Policies, Verdict } from "../../core/policy/verdict.ts";
@@ -53,7 +54,8 @@ export class Gate {
     const { version: policyVersion } = policies;
     if (verdict.kind === "block") return { ...verdict, policyVersion };
     const shown = shownOf(asked);
-    return { ...verdict, policyVersion, shown, digest: digestOf(`ssh ${asked.kind}`, exactly(asked, shown)) };
+    const digest = digestOf(`ssh ${asked.kind}`, exactly(asked, shown));
+    return { ...verdict, policyVersion, shown: redactPasses(shown), digest };
   }
 }
 

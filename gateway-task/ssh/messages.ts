@@ -1,22 +1,7 @@
+export { MESSAGE } from "../../core/ssh/connection-reader.ts";
+
 /** The connection protocol of SSH (RFC 4254): message numbers, and how its messages are read and made. */
 export const FIRST_CONNECTION_MESSAGE = 80;
-
-export const MESSAGE = {
-  globalRequest: 80,
-  requestSuccess: 81,
-  requestFailure: 82,
-  channelOpen: 90,
-  channelOpenConfirmation: 91,
-  channelOpenFailure: 92,
-  channelWindowAdjust: 93,
-  channelData: 94,
-  channelExtendedData: 95,
-  channelEof: 96,
-  channelClose: 97,
-  channelRequest: 98,
-  channelSuccess: 99,
-  channelFailure: 100,
-} as const;
 
 /** RFC 4254 §5.1. */
 export const OPEN_FAILURE = { prohibited: 1, connectFailed: 2, unknownType: 3, resourceShortage: 4 } as const;
@@ -70,7 +55,14 @@ export class MessageFields {
   }
 
   text(): string {
-    return this.bytes().toString("utf8");
+    return this.textBytes().toString("utf8");
+  }
+
+  /** A text as it is. C programs end one at its first NUL, so that they would see another than was judged: RangeError. */
+  textBytes(): Buffer {
+    const bytes = this.bytes();
+    if (bytes.includes(0)) throw new RangeError("a text holds a NUL");
+    return bytes;
   }
 }
 

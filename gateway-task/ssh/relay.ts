@@ -48,7 +48,7 @@ export interface RelayDeps extends DeciderDeps {
 
 /**
  * The life of an SSH session after its log-ins: every message of the connection protocol (RFC 4254) is recorded and only then,
- * with the recorder's permit, passed on, with its channel numbers and windows as they are. What policy decides on waits in its
+ * with the recorder's permit, passed on, with its windows as they are. What policy decides on waits in its
  * channel alone. It ends once, on one path, and says why.
  */
 export class Relay {

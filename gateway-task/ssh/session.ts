@@ -1,3 +1,4 @@
+import { peerContext } from "../../core/policy/cedar-context.ts";
 import type { SallyportError } from "../../core/errors.ts";
 import type { Connections } from "../../core/config/connections.ts";
 import type { CloseReason } from "../../core/ports/session-store.ts";
@@ -44,9 +45,10 @@ export function openRelay(
 }
 
 /** What leads to a target that the gateway knows goes through the gateway, where it is judged and recorded for what it is. */
-function refusal(connections: Connections, { host, port }: { host: string; port: number }): string | undefined {
+function refusal(connections: Connections, to: { host: string; port: number }): string | undefined {
+  const { host, port } = peerContext(to);
   for (const { name, protocol, target } of connections.values()) {
-    if (target.host !== host || target.port !== port) continue;
+    if (peerContext(target).host !== host || target.port !== port) continue;
     const way = protocol === "ssh" ? `ssh ${name}@… to the gateway` : `the connection ${name} of the gateway, by psql`;
     return `this forward leads to ${name}: use ${way}`;
   }

@@ -85,6 +85,11 @@ describe("a request of the file transfer protocol", () => {
     );
   });
 
+  it("whose path holds a NUL, which the server would end it at, ends the session", () => {
+    expect(() => new SftpGate().push(open("/a\0", 1))).toThrow(/NUL/);
+    expect(() => new SftpGate().push(request(13, 1, text("/a\0b")))).toThrow(/NUL/);
+  });
+
   it("that names less than it says ends the session, and nothing of it is passed", () => {
     expect(() => new SftpGate().push(request(13, 1, uint32(500), Buffer.from("/a")))).toThrow(RangeError);
   });
