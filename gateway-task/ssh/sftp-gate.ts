@@ -1,11 +1,13 @@
 import { SallyportError } from "../../core/errors.ts";
 import { MessageFields } from "./messages.ts";
+import { SftpHandles } from "./sftp-handles.ts";
 
 /** SSH File Transfer Protocol, version 3 (draft-ietf-secsh-filexfer-02), and OpenSSH's extensions (its PROTOCOL, §4). */
 const INIT = 1;
 const WRITE = 6;
 const EXTENDED = 200;
 const STATUS = 101;
+const HANDLE = 102;
 /** §7: SSH_FX_PERMISSION_DENIED. */
 const PERMISSION_DENIED = 3;
 /** §6.3: flags of OPEN. */
@@ -13,6 +15,8 @@ const OPENS_FOR_READING = 1;
 const OPENS_FOR_WRITING = 0x02 | 0x04 | 0x08 | 0x10;
 
 const LENGTH_BYTES = 4;
+/** Of an answer, type, id, and a handle of at most 256 bytes (§4). */
+const MAX_ANSWER_HEAD = 1 + 4 + 4 + 256;
 /** A request other than WRITE names two paths at most, each of 4,096 bytes. */
 const MAX_REQUEST = 64 << 10;
 /** OpenSSH's own bound of a packet (SFTP_MAX_MSG_LENGTH). */
@@ -48,8 +52,10 @@ const BY_PATH: Readonly<Record<number, readonly Operation[]>> = {
   20: ["stat", "link"], // SYMLINK: OpenSSH gives the target first
 };
 const OPEN = 3;
-/** CLOSE, READ, FSTAT, FSETSTAT, READDIR of handles, and REALPATH, which tells only what a path would be. */
-const HARMLESS: ReadonlySet<number> = new Set([INIT, 4, 5, 8, 10, 12, 16]);
+const CLOSE = 4;
+const FSETSTAT = 10;
+/** READ, FSTAT, READDIR of handles, and REALPATH, which tells only what a path would be. */
+const HARMLESS: ReadonlySet<number> = new Set([INIT, 5, 8, 12, 16]);
 const EXTENSIONS_BY_PATH: Readonly<Record<string, readonly Operation[]>> = {
   "posix-rename@openssh.com": ["rename", "write"],
   "hardlink@openssh.com": ["read", "link"],
@@ -75,6 +81,7 @@ export class SftpGate {
   /** Bytes still to come of the answer that the last data ended within. */
   #answering = 0;
   #answerHead: Buffer = EMPTY;
+  readonly #handles = new SftpHandles();
 
   /** @param data the next of the client's bytes; what it answers may refer to them */
   push(data: Buffer): Piece[] {
@@ -95,16 +102,41 @@ export class SftpGate {
     let rest = data;
     while (rest.length > 0) {
       if (this.#answering === 0) {
-        const head = Buffer.concat([this.#answerHead, rest.subarray(0, LENGTH_BYTES - this.#answerHead.length)]);
-        rest = rest.subarray(head.length - this.#answerHead.length);
-        this.#answerHead = head.length < LENGTH_BYTES ? head : EMPTY;
-        if (head.length === LENGTH_BYTES) this.#answering = head.readUInt32BE(0);
+        rest = rest.subarray(this.#takeAnswerHead(rest));
         continue;
       }
       const part = Math.min(this.#answering, rest.length);
       this.#answering -= part;
       rest = rest.subarray(part);
     }
+  }
+
+  /** Of an answer its length, and where an OPEN waits for one, all that a handle has; what is behind that is skipped. */
+  #takeAnswerHead(rest: Buffer): number {
+    const before = this.#answerHead.length;
+    let head = Buffer.concat([this.#answerHead, rest.subarray(0, Math.max(0, LENGTH_BYTES - before))]);
+    if (head.length < LENGTH_BYTES) return this.#keepAnswerHead(head, before);
+    const length = head.readUInt32BE(0);
+    const wanted = LENGTH_BYTES + (this.#handles.isWaiting ? Math.min(length, MAX_ANSWER_HEAD) : 0);
+    head = Buffer.concat([head, rest.subarray(head.length - before, Math.max(head.length, wanted) - before)]);
+    if (head.length < wanted) return this.#keepAnswerHead(head, before);
+    this.#answerHead = EMPTY;
+    this.#answering = LENGTH_BYTES + length - head.length;
+    if (wanted > LENGTH_BYTES) this.#heard(head.subarray(LENGTH_BYTES));
+    return head.length - before;
+  }
+
+  #keepAnswerHead(head: Buffer, before: number): number {
+    this.#answerHead = head;
+    return head.length - before;
+  }
+
+  #heard(answer: Buffer): void {
+    const type = answer[0] ?? 0;
+    if (type < STATUS || answer.length < 5) return; // of a version, which has no id
+    const fields = new MessageFields(answer);
+    const id = fields.uint32();
+    this.#handles.answered(id, type === HANDLE ? fields.bytes() : undefined);
   }
 
   /** Whether an answer of ours can stand behind what the server has answered so far. */
@@ -131,17 +163,39 @@ export class SftpGate {
     }
     if (rest.length < LENGTH_BYTES + length) return 0;
     const bytes = rest.subarray(0, LENGTH_BYTES + length);
-    pieces.push(pieceOf(type, bytes));
+    pieces.push(this.#pieceOf(type, bytes));
     return bytes.length;
+  }
+
+  #pieceOf(type: number, bytes: Buffer): Piece {
+    if (HARMLESS.has(type)) return { kind: "bytes", bytes };
+    const fields = new MessageFields(bytes, LENGTH_BYTES + 1);
+    const id = fields.uint32();
+    if (type === CLOSE) {
+      this.#handles.closed(fields.bytes());
+      return { kind: "bytes", bytes };
+    }
+    if (type === FSETSTAT) return this.#changeOf(id, fields.bytes(), bytes);
+    const piece = pieceOf(type, id, fields, bytes);
+    if (type === OPEN && piece.kind === "request") {
+      const path = piece.accesses[0]?.path ?? "";
+      this.#handles.asked(id, path, piece.accesses[0]?.operation === "write");
+    }
+    return piece;
+  }
+
+  /** Whoever was let write a file may set its mode and times too; what was opened otherwise is judged like a SETSTAT of its path. */
+  #changeOf(id: number, handle: Buffer, bytes: Buffer): Piece {
+    const opened = this.#handles.find(handle);
+    if (opened === undefined) return { kind: "unknown", bytes, id, name: "which file this handle stands for" };
+    if (opened.writable) return { kind: "bytes", bytes };
+    return { kind: "request", bytes, id, accesses: [{ operation: "setstat", path: opened.path }] };
   }
 }
 
 const EMPTY = Buffer.alloc(0);
 
-function pieceOf(type: number, bytes: Buffer): Piece {
-  if (HARMLESS.has(type)) return { kind: "bytes", bytes };
-  const fields = new MessageFields(bytes, LENGTH_BYTES + 1);
-  const id = fields.uint32();
+function pieceOf(type: number, id: number, fields: MessageFields, bytes: Buffer): Piece {
   if (type === OPEN) {
     const path = fields.text();
     const flags = fields.uint32();

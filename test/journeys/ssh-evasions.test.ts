@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { mkdtemp, stat } from "node:fs/promises";
+import { mkdtemp, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import ssh2 from "ssh2";
@@ -12,7 +12,8 @@ const POLICIES = policiesOf(`
   @id("no-touch") @reason("no touch") forbid (principal, action == Action::"ssh:exec", resource)
     when { context.programs.contains("touch") };
   @id("ask") @reason("ask") @approvers("dba") forbid (principal, action == Action::"ssh:exec", resource)
-    when { context.programs.contains("mv") } unless { context.approvals >= 1 };`);
+    when { context.programs.contains("mv") } unless { context.approvals >= 1 };
+  @id("read-only") @reason("read only") forbid (principal, action == Action::"ssh:write", resource);`);
 
 let stage: Awaited<ReturnType<typeof sshStage>>;
 let folder: string;
@@ -50,6 +51,23 @@ describe("a text with a NUL at its end, which OpenSSH would take without it,", (
     await closed;
     expect(await Promise.race([opened, Promise.resolve(false)])).toBe(false);
   });
+});
+
+it("an sftp client that may only read cannot change a file's mode by the handle that it reads by", async () => {
+  const file = join(folder, "readable");
+  await writeFile(file, "text", { mode: 0o644 });
+  const { client } = await connected();
+  const sftp = await new Promise<ssh2.SFTPWrapper>((done, fail) =>
+    client.sftp((error, opened) => (error ? fail(error) : done(opened))),
+  );
+  const handle = await new Promise<Buffer>((done, fail) =>
+    sftp.open(file, "r", (error, opened) => (error ? fail(error) : done(opened))),
+  );
+  const refused = await new Promise<unknown>((done) => sftp.fchmod(handle, 0o777, done));
+  expect(String(refused)).toMatch(/read only/);
+  expect((await stat(file)).mode & 0o777).toBe(0o644);
+  expect(await new Promise((done) => sftp.readFile(file, "utf8", (_, data) => done(String(data))))).toBe("text");
+  client.end();
 });
 
 it("a pass that stands in a held command is nowhere in what is kept of it", async () => {

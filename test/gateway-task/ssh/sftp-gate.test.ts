@@ -142,3 +142,98 @@ describe("the stream of requests", () => {
     );
   });
 });
+
+describe("a change of mode and times by a handle (FSETSTAT)", () => {
+  const answer = (type: number, id: number, ...fields: Buffer[]): Buffer => request(type, id, ...fields);
+  const handle = (id: number, name: string): Buffer => answer(102, id, text(name));
+  const opened = (id: number, path: string, flags: number): Buffer =>
+    request(3, id, text(path), uint32(flags), uint32(0));
+  const change = (name: string): Buffer => request(10, 99, text(name), uint32(4), uint32(0o777));
+  const outcome = (gate: SftpGate, name: string): readonly string[] => accesses(gate.push(change(name))[0]);
+
+  it("goes on where the file was opened for writing", () => {
+    const gate = new SftpGate();
+    gate.push(opened(1, "/w", 2));
+    gate.answered(handle(1, "h"));
+    expect(outcome(gate, "h")).toEqual(["bytes"]);
+  });
+
+  it("is judged as a change of the path that was opened for reading, or as a folder", () => {
+    const gate = new SftpGate();
+    gate.push(Buffer.concat([opened(1, "/r", 1), opened(2, "/both", 3)]));
+    gate.answered(Buffer.concat([answer(2, 3), handle(2, "b"), handle(1, "h")]));
+    expect(outcome(gate, "h")).toEqual(["setstat /r"]);
+    expect(outcome(gate, "b")).toEqual(["bytes"]);
+  });
+
+  const unknown: readonly [name: string, play: (gate: SftpGate) => void][] = [
+    ["was never given", () => {}],
+    ["has not been answered yet", (gate) => void gate.push(opened(1, "/w", 2))],
+    ["the server refused", (gate) => (gate.push(opened(1, "/w", 2)), gate.answered(refusedRequest(1, "no")))],
+    [
+      "answers two requests of one id",
+      (gate) => {
+        gate.push(Buffer.concat([opened(1, "/r", 1), opened(1, "/w", 2)]));
+        gate.answered(handle(1, "h"));
+      },
+    ],
+    [
+      "was closed",
+      (gate) => {
+        gate.push(opened(1, "/w", 2));
+        gate.answered(handle(1, "h"));
+        gate.push(request(4, 2, text("h")));
+      },
+    ],
+    [
+      "is one of more than are remembered",
+      (gate) => {
+        for (let id = 0; id < 1_024; id++) {
+          gate.push(opened(id, "/w", 2));
+          gate.answered(handle(id, `h${id}`));
+        }
+        gate.push(opened(5_000, "/w", 2));
+        gate.answered(handle(5_000, "h"));
+      },
+    ],
+  ];
+  for (const [name, play] of unknown)
+    it(`is refused for a handle that ${name}`, () => {
+      const gate = new SftpGate();
+      play(gate);
+      expect(outcome(gate, "h")).toEqual(["unknown"]);
+    });
+
+  it("by a handle that the server gives again is judged by what it stands for now", () => {
+    const gate = new SftpGate();
+    gate.push(opened(1, "/w", 2));
+    gate.answered(handle(1, "h"));
+    gate.push(Buffer.concat([request(4, 2, text("h")), opened(3, "/r", 1)]));
+    gate.answered(Buffer.concat([refusedRequest(2, ""), handle(3, "h")]));
+    expect(outcome(gate, "h")).toEqual(["setstat /r"]);
+  });
+
+  it("is judged alike however the server's answers are cut, and answers of ours stand between them alone", () => {
+    const answers = [handle(1, "first"), answer(103, 9, text(Buffer.alloc(900, 7))), handle(2, "x".repeat(256))];
+    const stream = Buffer.concat(answers);
+    const ends = new Set(answers.map((_, index) => lengthOf(answers.slice(0, index + 1))));
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: 1, max: 400 }), { maxLength: 60 }), (cuts) => {
+        const gate = new SftpGate();
+        gate.push(Buffer.concat([opened(1, "/r", 1), opened(2, "/w", 2)]));
+        let at = 0;
+        for (const cut of [...cuts, stream.length]) {
+          gate.answered(stream.subarray(at, at + cut));
+          at = Math.min(at + cut, stream.length);
+          expect(gate.isBetweenAnswers).toBe(ends.has(at));
+        }
+        expect(outcome(gate, "first")).toEqual(["setstat /r"]);
+        expect(outcome(gate, "x".repeat(256))).toEqual(["bytes"]);
+      }),
+    );
+  });
+});
+
+function lengthOf(parts: readonly Buffer[]): number {
+  return parts.reduce((sum, { length }) => sum + length, 0);
+}
