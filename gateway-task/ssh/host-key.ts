@@ -1,10 +1,4 @@
-import { createHash } from "node:crypto";
 import ssh2 from "ssh2";
-
-/** As OpenSSH prints it: `SHA256:` and the digest of the key's blob in base64 without padding. */
-export function fingerprintOf(blob: Buffer): string {
-  return `SHA256:${createHash("sha256").update(blob).digest("base64").replace(/=+$/, "")}`;
-}
 
 /**
  * A new ed25519 key in OpenSSH's format, without a passphrase. The library writes one in 256 so that nobody can read it (it

@@ -2,9 +2,9 @@ import net from "node:net";
 import ssh2 from "ssh2";
 import type { SshConnection } from "../../core/config/connections.ts";
 import { SallyportError } from "../../core/errors.ts";
+import { sshFingerprint } from "../../core/identity/ssh-key.ts";
 import type { TargetCredentials } from "../session.ts";
 import { ALGORITHMS } from "./algorithms.ts";
-import { fingerprintOf } from "./host-key.ts";
 import { type Leg, targetLeg } from "./leg.ts";
 
 /** From the first packet to the end of the log-in at the target. Many log-ins at once take their time. */
@@ -41,7 +41,7 @@ export async function openTarget(
       ...("key" in named ? { privateKey: secret ?? "" } : { password: secret ?? "", tryKeyboard: true }),
       algorithms: { ...ALGORITHMS, serverHostKey: trusted.flatMap(({ type }) => signaturesOf(type)) as never },
       hostVerifier: (key: Buffer) => {
-        shown = fingerprintOf(key);
+        shown = sshFingerprint(key);
         return trusted.some(({ blob }) => blob.equals(key));
       },
       ident: "Sallyport",

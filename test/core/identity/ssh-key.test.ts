@@ -132,3 +132,7 @@ function refusal(blob: Buffer): string {
     return known ? thrown.message : `unknown: ${String(thrown)}`;
   }
 }
+
+test("a fingerprint is as OpenSSH prints it", () => {
+  expect(sshFingerprint(Buffer.from("abc"))).toBe("SHA256:ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0");
+});
