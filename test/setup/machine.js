@@ -13,11 +13,17 @@ const NEEDED = {
   openssl: "openssl",
   javac: "default-jdk-headless",
   rsync: "rsync",
+  tmux: "tmux",
+  vim: "vim",
+  htop: "htop",
+  "ansible-playbook": "ansible-core",
   git: "git",
   "/usr/bin/scp": "openssh-client",
   "/usr/lib/openssh/sftp-server": "openssh-sftp-server",
   [JDBC_JAR]: "libpostgresql-jdbc-java",
 };
+/** What makes a program tell its version, where that is not `--version`. */
+const VERSION_ARGUMENTS = { openssl: "version", tmux: "-V" };
 /** Debian's server package makes and starts a cluster of its own unless this says no. */
 const CLUSTER_SETTINGS = "/etc/postgresql-common/createcluster.conf";
 /** Another apt on the machine is waited for rather than tripped over. */
@@ -39,7 +45,7 @@ function absent() {
 
 function present(needed) {
   if (needed === JDBC_JAR || needed.startsWith("/")) return existsSync(needed);
-  return runs(needed, needed === "openssl" ? "version" : "--version");
+  return runs(needed, VERSION_ARGUMENTS[needed] ?? "--version");
 }
 
 function runs(program, argument) {
@@ -79,7 +85,10 @@ function apt(...args) {
  */
 function stop(needed, packages) {
   const debian = `apt-get update && apt-get install -y --no-install-recommends ${packages.join(" ")}`;
-  const command = process.platform === "darwin" ? "brew install postgresql openssl openjdk" : `sudo sh -c '${debian}'`;
+  const command =
+    process.platform === "darwin"
+      ? "brew install postgresql openssl openjdk tmux vim htop ansible"
+      : `sudo sh -c '${debian}'`;
   const names = needed.map((name) => (name === JDBC_JAR ? `${name} (or where POSTGRESQL_JDBC_JAR says)` : name));
   process.stderr.write(`The tests need ${names.join(", ")}, not found here. Run:\n  ${command}\n`);
   process.exit(1);

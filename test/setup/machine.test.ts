@@ -19,7 +19,8 @@ function setUp(programs: Record<string, "works" | "fails">, jar = script) {
   }
 }
 
-const programs = ["psql", "pg_dump", "pg_restore", "pgbench", "openssl", "javac", "rsync", "git"];
+const ssh = ["tmux", "vim", "htop", "ansible-playbook"];
+const programs = ["psql", "pg_dump", "pg_restore", "pgbench", "openssl", "javac", "rsync", "git", ...ssh];
 const complete = Object.fromEntries(programs.map((program) => [program, "works" as const]));
 
 test("the set-up says nothing where nothing is missing", () => {
