@@ -1,0 +1,47 @@
+/**
+ * The names of the environment variables by which the stacks tell tasks and functions what is theirs: `infra/` sets them,
+ * `gateway-task/main.ts` and `functions/…/handler.ts` read them, and both take the names from here. Regions and credentials come as
+ * the SDK finds them; tests point it at local engines by the SDK's own AWS_ENDPOINT_URL_<SERVICE>.
+ */
+export const ENVIRONMENT = {
+  /** Tables of `aws/tables.ts`, by their names in the account. */
+  sessionsTable: "SALLYPORT_SESSIONS_TABLE",
+  passesTable: "SALLYPORT_PASSES_TABLE",
+  approvalsTable: "SALLYPORT_APPROVALS_TABLE",
+  signInsTable: "SALLYPORT_SIGN_INS_TABLE",
+  peopleTable: "SALLYPORT_PEOPLE_TABLE",
+  coordinationTable: "SALLYPORT_COORDINATION_TABLE",
+  /** Chunks and manifests, under Object Lock. */
+  recordingsBucket: "SALLYPORT_RECORDINGS_BUCKET",
+  /** OCSF events, under Object Lock. */
+  auditBucket: "SALLYPORT_AUDIT_BUCKET",
+  /** Versions of the configuration. */
+  configBucket: "SALLYPORT_CONFIG_BUCKET",
+  /** Days for which a recording is locked. */
+  retentionDays: "SALLYPORT_RETENTION_DAYS",
+  /** ARN of the asymmetric KMS key (ECC_NIST_P256) that signs manifests. */
+  signingKey: "SALLYPORT_SIGNING_KEY",
+  /** ARNs of secrets: 32 bytes in base64url each, of session tokens and of masks that hash. */
+  tokenKeySecret: "SALLYPORT_TOKEN_KEY_SECRET",
+  maskingKeySecret: "SALLYPORT_MASKING_KEY_SECRET",
+  /** ARN of a secret `{"cert": PEM, "key": PEM, "ca": PEM}`: what the gateway shows to its clients. */
+  tlsSecret: "SALLYPORT_TLS_SECRET",
+  /** ARN of a secret that is a private key in PEM: the same on every task. */
+  sshHostKeySecret: "SALLYPORT_SSH_HOST_KEY_SECRET",
+  /** Prefix in Secrets Manager of the targets' credentials: what a connection calls `shop`, the account calls prefix + `shop`. */
+  targetSecretPrefix: "SALLYPORT_TARGET_SECRET_PREFIX",
+  /** Identity providers as JSON (`core/config/identity.ts`); client secrets are ARNs in it. */
+  identity: "SALLYPORT_IDENTITY",
+  /** Origin of pages and API, such as `https://sallyport.example`. */
+  publicUrl: "SALLYPORT_PUBLIC_URL",
+  /** The host by which native clients reach the gateway. */
+  gatewayHost: "SALLYPORT_GATEWAY_HOST",
+  /** The address that mails come from. */
+  mailFrom: "SALLYPORT_MAIL_FROM",
+  /** Groups: who sees everything, and who may end others' access and publish configurations. */
+  auditors: "SALLYPORT_AUDITORS",
+  admins: "SALLYPORT_ADMINS",
+  /** Folder of the spools, on a file system that outlives the task. */
+  spool: "SALLYPORT_SPOOL",
+  logLevel: "SALLYPORT_LOG_LEVEL",
+} as const;
