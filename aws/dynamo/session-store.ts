@@ -27,8 +27,8 @@ export interface DynamoSessionStore extends SessionStore {
  * The index of sessions on the table `sessions`. A session is one item, with one more in each view that it is listed by; all of
  * them are written by one transaction. `from` is inclusive, `to` exclusive.
  */
-export function dynamoSessionStore(client: DynamoDBClient, tableName: string): DynamoSessionStore {
-  const ask = asking(client, tableName);
+export function dynamoSessionStore(client: DynamoDBClient, tableName: string, deadlineMs?: number): DynamoSessionStore {
+  const ask = asking(client, tableName, deadlineMs);
   const marked = new Set<string>();
   return {
     open: (row) => ask("open the session", (table) => open(table, row, marked)),

@@ -7,8 +7,8 @@ import { order, orderFrom, partition, ttlAt } from "./keys.ts";
 import { type Ask, asking } from "./table.ts";
 
 /** The port on the table `signIns`. */
-export function dynamoSignInStore(client: DynamoDBClient, tableName: string): SignInStore {
-  const ask = asking(client, tableName);
+export function dynamoSignInStore(client: DynamoDBClient, tableName: string, deadlineMs?: number): SignInStore {
+  const ask = asking(client, tableName, deadlineMs);
   return { ...deviceRequests(ask), ...wrongCodes(ask), ...signedOut(ask) };
 }
 
