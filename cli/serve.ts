@@ -249,6 +249,7 @@ function app({ url, state, configuration, key, oidc, gateway, approvals, logger 
     sessions: state.sessions,
     sshKeys: state.sshKeys,
     connections: () => [...configuration.connections().values()],
+    services: configuration.services,
     gateway,
     clientAddress,
   });
