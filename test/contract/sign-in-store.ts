@@ -188,11 +188,11 @@ function signOuts(make: () => Promise<SignInStore>): void {
   });
 }
 
-function usedOnce(make: () => SignInStore): void {
+function usedOnce(make: () => Promise<SignInStore>): void {
   const id = (name: string): OnceId => `saml:${name.padEnd(64, "0")}` as OnceId;
 
   test("lets an id be used by the first caller only, however many ask at once", async () => {
-    const store = make();
+    const store = await make();
     const answers = await Promise.all(Array.from({ length: 8 }, () => store.useOnce(id("a"), NOW + 1000, NOW)));
     expect(answers.filter(Boolean)).toEqual([true]);
     expect(await store.useOnce(id("a"), NOW + 9000, NOW + 1)).toBe(false);
@@ -200,7 +200,7 @@ function usedOnce(make: () => SignInStore): void {
   });
 
   test("remembers what was used until it expires, whatever else is used and forgotten meanwhile", async () => {
-    const store = make();
+    const store = await make();
     await store.useOnce(id("a"), NOW + 1000, NOW);
     await store.useOnce(id("short"), NOW + 1, NOW);
     await store.useOnce(id("later"), NOW + 5000, NOW + 1000);
@@ -208,16 +208,16 @@ function usedOnce(make: () => SignInStore): void {
   });
 
   test("takes what was signed out for nothing that was used", async () => {
-    const store = make();
+    const store = await make();
     await store.signOut(id("a") as string as TokenId, NOW + 1000, NOW);
     expect(await store.useOnce(id("a"), NOW + 1000, NOW)).toBe(true);
     expect(await store.isSignedOut(id("b") as string as TokenId)).toBe(false);
   });
 }
 
-function accessEnds(make: () => SignInStore): void {
+function accessEnds(make: () => Promise<SignInStore>): void {
   test("remembers when somebody's access was ended last, and knows of nobody else's", async () => {
-    const store = make();
+    const store = await make();
     expect(await store.notBefore(alice.id)).toBeUndefined();
     await store.endAccess(alice.id, NOW);
     expect(await store.notBefore(alice.id)).toBe(NOW);
@@ -228,7 +228,7 @@ function accessEnds(make: () => SignInStore): void {
   });
 
   test("never lets an earlier end replace a later one, also of two at once", async () => {
-    const store = make();
+    const store = await make();
     await Promise.all([NOW + 3, NOW + 9, NOW].map((at) => store.endAccess(alice.id, at)));
     expect(await store.notBefore(alice.id)).toBe(NOW + 9);
     await store.endAccess(alice.id, NOW - 1);
@@ -236,7 +236,7 @@ function accessEnds(make: () => SignInStore): void {
   });
 
   test("keeps who acts for the principal of an approved request", async () => {
-    const store = make();
+    const store = await make();
     const acted: Principal = { ...alice, actors: ["https://idp.example|agent" as PrincipalId] };
     const { userCode, deviceCode } = await pending(store);
     await store.decideDevice(userCode, { kind: "approved", principal: acted }, NOW);

@@ -84,6 +84,9 @@ const METHODS: Readonly<Record<string, (stores: Stores) => Promise<unknown>>> = 
   "signIns.wrongCodes": ({ signIns }) => signIns.wrongCodes(EVE, 0),
   "signIns.signOut": ({ signIns }) => signIns.signOut("id" as never, 1, 0),
   "signIns.isSignedOut": ({ signIns }) => signIns.isSignedOut("id" as never),
+  "signIns.useOnce": ({ signIns }) => signIns.useOnce("id" as never, 1, 0),
+  "signIns.endAccess": ({ signIns }) => signIns.endAccess(EVE, 0),
+  "signIns.notBefore": ({ signIns }) => signIns.notBefore(EVE),
   "people.signedIn": ({ people }) =>
     people.signedIn({ id: EVE, name: "eve", email: undefined, groups: ["a"], seenAt: 0 }),
   "people.find": ({ people }) => people.find(EVE),

@@ -3,6 +3,7 @@ import type { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { type TableId, TABLES } from "../../../aws/tables.ts";
 import { MAX_SSH_KEYS } from "../../../core/identity/ssh-key.ts";
 import type { CloseReason } from "../../../core/ports/session-store.ts";
+import type { OnceId } from "../../../core/ports/sign-in-store.ts";
 import type { SshFingerprint } from "../../../core/ports/ssh-key-store.ts";
 import { ALICE, BOB, NOW, requested } from "../../setup/approvals.ts";
 import { CLOSING, DEVICE, dynamoStores, KEY, OPENING, PASS, TARGET } from "../../setup/dynamo-stores.ts";
@@ -139,6 +140,8 @@ describe("a write whose answer was lost, and which is sent again", () => {
     expect(await stores.signIns.useDevice(DEVICE.deviceCode, NOW)).toEqual(ALICE);
     expect(await stores.signIns.useDevice(DEVICE.deviceCode, NOW)).toBeUndefined();
     expect(await stores.signIns.noteWrongCode(ALICE.id, NOW, NOW)).toBe(1);
+    expect(await stores.signIns.useOnce("assertion" as OnceId, NOW, NOW)).toBe(true);
+    expect(await stores.signIns.useOnce("assertion" as OnceId, NOW, NOW)).toBe(false);
     expect(await stores.leases.acquire("a", "task-1")).toBe(true);
     const version = (await stores.leases.look("a"))?.version ?? "";
     expect(await stores.leases.takeOver("a", "task-2", version)).toBe(true);
