@@ -56,7 +56,8 @@ export function passStoreContract(adapter: string, make: () => Promise<PassStore
       }
       // All of one millisecond: their order is nobody's promise.
       const listed = (await store.listFor(alice.id, 9)).map(({ principal }) => Object.keys(principal));
-      expect(listed.map((keys) => keys.includes("actors")).toSorted()).toEqual([false, true, true]);
+      expect(listed).toHaveLength(3);
+      expect(listed.filter((keys) => keys.includes("actors"))).toHaveLength(2);
     });
 
     test("tells a pass for every connection from one for a connection without a name", async () => {
