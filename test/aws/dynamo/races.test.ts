@@ -62,8 +62,12 @@ describe("of many who do it at once, on DynamoDB", () => {
     expect(await sessions.liveOf(OPENING.task, 9)).toHaveLength(1);
     expect(await sessions.liveOf("task-2", 9)).toEqual([]);
     const reasons: CloseReason[] = ["client-closed", "interrupted", "pass-revoked"];
-    await many((n) => sessions.close(OPENING.id, { ...CLOSING, reason: reasons[n % 3] ?? "refused" }));
+    const closers = Array.from({ length: MANY }, (_, n) =>
+      sessions.close(OPENING.id, { ...CLOSING, reason: reasons[n % 3] ?? "refused", statements: n }),
+    );
+    await Promise.race(closers);
     const first = await sessions.get(OPENING.id);
+    await Promise.all(closers);
     await sessions.close(OPENING.id, { ...CLOSING, reason: "limit-exceeded" });
     expect(await sessions.get(OPENING.id)).toEqual(first);
     for (const live of [await sessions.list({ live: true, limit: 9 }), await sessions.liveOf(OPENING.task, 9)])
