@@ -246,8 +246,10 @@ function app({ url, state, configuration, key, oidc, gateway, approvals, logger 
     oidc,
     passes: state.passes,
     people: state.people,
+    sessions: state.sessions,
     sshKeys: state.sshKeys,
     connections: () => [...configuration.connections().values()],
+    services: configuration.services,
     gateway,
     clientAddress,
   });

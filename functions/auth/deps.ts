@@ -1,10 +1,12 @@
 import type { Context } from "hono";
 import type { Logger } from "pino";
+import type { Services } from "../../core/config/services.ts";
 import type { PassStore } from "../../core/ports/pass-store.ts";
 import type { PeopleStore } from "../../core/ports/people-store.ts";
-import type { Protocol } from "../../core/ports/session-store.ts";
+import type { Protocol, SessionStore } from "../../core/ports/session-store.ts";
 import type { SignInStore } from "../../core/ports/sign-in-store.ts";
 import type { SshKeyStore } from "../../core/ports/ssh-key-store.ts";
+import type { Fetch } from "./bounded-fetch.ts";
 import type { AuthenticationDeps } from "../shared/authenticated.ts";
 
 /** The relying party's side of an OpenID Connect provider. */
@@ -48,10 +50,16 @@ export interface AuthDeps extends AuthenticationDeps {
   readonly oidc: OidcConfig;
   readonly passes: PassStore;
   readonly signIns: SignInStore;
-  readonly people: Pick<PeopleStore, "signedIn">;
+  readonly people: Pick<PeopleStore, "signedIn" | "find" | "withEmail">;
+  /** Whose live sessions end with their access. */
+  readonly sessions: Pick<SessionStore, "list">;
   readonly sshKeys: SshKeyStore;
   /** As of now: asked at every request. */
   connections(): readonly ConnectionSummary[];
+  /** Whose tokens and AWS identities are exchanged for passes; as of now, too. */
+  readonly services: () => Services;
+  /** How issuers and STS are asked: for tests. The global one where it is not given. */
+  readonly fetch?: Fetch;
   readonly gateway: GatewayAddress;
   readonly logger: Logger;
   /** The address that a request came from, as the server that took it knows; never a header that the client wrote. */

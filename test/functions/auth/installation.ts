@@ -6,6 +6,7 @@ import { getRequestListener } from "@hono/node-server";
 import { getConnInfo } from "@hono/node-server/conninfo";
 import type { Hono } from "hono";
 import { pino } from "pino";
+import { NO_SERVICES } from "../../../core/config/services.ts";
 import type { Principal, PrincipalId } from "../../../core/identity/principal.ts";
 import { type TokenUse, issueSessionToken } from "../../../core/identity/session-token.ts";
 import type { TokenId } from "../../../core/ports/sign-in-store.ts";
@@ -16,6 +17,7 @@ import { DEMO_PEOPLE } from "../../../local/demo-people.ts";
 import { GROUPS_CLAIM, type RunningOidcProvider, startOidcProvider } from "../../../local/oidc-provider.ts";
 import { sqlitePassStore } from "../../../local/pass-store.ts";
 import { sqlitePeopleStore } from "../../../local/people-store.ts";
+import { sqliteSessionStore } from "../../../local/session-store.ts";
 import { sqliteSignInStore } from "../../../local/sign-in-store.ts";
 import { sqliteSshKeyStore } from "../../../local/ssh-key-store.ts";
 
@@ -52,8 +54,10 @@ export function depsInMemory(over: Partial<AuthDeps> & Pick<AuthDeps, "baseUrl">
     passes: sqlitePassStore(db),
     signIns: sqliteSignInStore(db),
     people: sqlitePeopleStore(db),
+    sessions: sqliteSessionStore(db),
     sshKeys: sqliteSshKeyStore(db),
     connections: () => CONNECTIONS,
+    services: () => NO_SERVICES,
     gateway: { host: "gateway.example", port: 5432, caPem: CA_PEM },
     clock: () => Date.now() + ahead,
     logger: pino({ base: null }, { write: (line: string) => void log.push(line) }),
