@@ -1,4 +1,5 @@
 import { Hono } from "hono";
+import { openApiRoute } from "../openapi/route.ts";
 import { boundedBody } from "../shared/request.ts";
 import { securityHeaders, stylesheet } from "../shared/html.ts";
 import { problemHandler, problemNotFound } from "../shared/problem.ts";
@@ -19,6 +20,7 @@ export function authApp(deps: AuthDeps): Hono {
   app.notFound(problemNotFound(app));
   app.use(securityHeaders(), boundedBody());
   app.get("/assets/sallyport.css", stylesheet);
+  app.route("/", openApiRoute());
   app.route("/", signInRoutes(deps));
   app.route("/", deviceRoutes(deps));
   app.route("/", apiRoutes(deps));
