@@ -26,8 +26,7 @@ export function newCounters(): Counters {
 export function countEvent(counters: Counters, event: SessionEvent): void {
   if (event.type === "verdict") counters.verdicts[event.kind]++;
   else if (event.type === "approval") counters.verdicts[event.outcome]++;
-  else if (event.type === "masked")
-    for (const count of Object.values(event.values)) counters.maskedValues += count;
+  else if (event.type === "masked") for (const count of Object.values(event.values)) counters.maskedValues += count;
 }
 
 /** What was counted, which begins at nothing again. */
