@@ -10,7 +10,6 @@ import type { CancelKeys } from "../core/ports/cancel-keys.ts";
 import type { Clock } from "../core/ports/clock.ts";
 import type { LeaseStore } from "../core/ports/lease-store.ts";
 import type { PassStore } from "../core/ports/pass-store.ts";
-import type { Secrets } from "../core/ports/secrets.ts";
 import { newHeldLimits } from "./consent.ts";
 import { watchSessions } from "./live-sessions.ts";
 import { newFactsReader } from "./postgres/facts-reader.ts";
@@ -19,11 +18,12 @@ import { listenForPostgres, type PostgresListenerDeps } from "./postgres/listene
 import { listenForSsh, type SshListenerDeps } from "./ssh/listener.ts";
 import { startRecorder } from "./recorder/recorder.ts";
 import type { EvidenceStores } from "./recorder/closing.ts";
+import type { TargetSecretDeps } from "./target-secret.ts";
 
 /** How long sessions have to end by themselves once they have been told to. */
 const SESSIONS_END_MS = 2_500;
 
-export interface GatewayDeps extends EvidenceStores {
+export interface GatewayDeps extends EvidenceStores, TargetSecretDeps {
   readonly spool: string;
   /** A name of this process's own, different at every start. */
   readonly task: string;
@@ -35,7 +35,6 @@ export interface GatewayDeps extends EvidenceStores {
   readonly passes: PassStore;
   readonly cancelKeys: CancelKeys;
   readonly leases: LeaseStore;
-  readonly secrets: Secrets;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly postgres: Pick<PostgresListenerDeps, "listen" | "tls" | "plaintextOnLoopback">;
