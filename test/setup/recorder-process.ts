@@ -40,7 +40,7 @@ recorder.onFailure(({ message }) => say(`failed: ${message}`));
 if (options.asks !== undefined) {
   const startedAt = Date.now();
   const opened = opening(sessionIdAt(startedAt, 1));
-  const session = await recorder.open(openedEvent(opened, { durability: "strict", startedAt }));
+  const session = await recorder.open(openedEvent(opened, { startedAt }));
   await session.input(Buffer.from(options.asks));
   say("recorded");
   // Whatever comes is asked, as a client's bytes would be.
