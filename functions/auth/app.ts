@@ -6,7 +6,9 @@ import { apiRoutes } from "./api-routes.ts";
 import type { AuthDeps } from "./deps.ts";
 import { deviceRoutes } from "./device-routes.ts";
 import { homeRoutes } from "./home-routes.ts";
+import { samlRoutes } from "./saml-routes.ts";
 import { signInRoutes } from "./sign-in-routes.ts";
+import { waysToSignIn } from "./sign-in-ways.ts";
 import { sshRoutes } from "./ssh-routes.ts";
 
 /**
@@ -19,7 +21,9 @@ export function authApp(deps: AuthDeps): Hono {
   app.notFound(problemNotFound);
   app.use(securityHeaders(), boundedBody());
   app.get("/assets/sallyport.css", stylesheet);
-  app.route("/", signInRoutes(deps));
+  const ways = waysToSignIn(deps);
+  app.route("/", signInRoutes(deps, ways));
+  app.route("/", samlRoutes(deps, ways));
   app.route("/", deviceRoutes(deps));
   app.route("/", apiRoutes(deps));
   app.route("/", sshRoutes(deps));

@@ -7,7 +7,14 @@ import {
   mintUserCode,
 } from "../../core/identity/device-sign-in.ts";
 import type { Principal, PrincipalId } from "../../core/identity/principal.ts";
-import type { DeviceCodeHash, DeviceRequest, SignInStore, TokenId, UserCode } from "../../core/ports/sign-in-store.ts";
+import type {
+  DeviceCodeHash,
+  DeviceRequest,
+  OnceId,
+  SignInStore,
+  TokenId,
+  UserCode,
+} from "../../core/ports/sign-in-store.ts";
 
 const NOW = 1_800_000_000_000;
 const alice: Principal = {
@@ -46,6 +53,7 @@ export function signInStoreContract(adapter: string, make: () => SignInStore): v
     decisions(make);
     wrongCodes(make);
     signOuts(make);
+    usedOnce(make);
   });
 }
 
@@ -176,5 +184,32 @@ function signOuts(make: () => SignInStore): void {
     await store.signOut("third" as TokenId, NOW + 5000, NOW + 999);
     expect(await store.isSignedOut(first)).toBe(true);
     expect(await store.isSignedOut(second)).toBe(false);
+  });
+}
+
+function usedOnce(make: () => SignInStore): void {
+  const id = (name: string): OnceId => `saml:${name.padEnd(64, "0")}` as OnceId;
+
+  test("lets an id be used by the first caller only, however many ask at once", async () => {
+    const store = make();
+    const answers = await Promise.all(Array.from({ length: 8 }, () => store.useOnce(id("a"), NOW + 1000, NOW)));
+    expect(answers.filter(Boolean)).toEqual([true]);
+    expect(await store.useOnce(id("a"), NOW + 9000, NOW + 1)).toBe(false);
+    expect(await store.useOnce(id("b"), NOW + 1000, NOW)).toBe(true);
+  });
+
+  test("remembers what was used until it expires, whatever else is used and forgotten meanwhile", async () => {
+    const store = make();
+    await store.useOnce(id("a"), NOW + 1000, NOW);
+    await store.useOnce(id("short"), NOW + 1, NOW);
+    await store.useOnce(id("later"), NOW + 5000, NOW + 1000);
+    expect(await store.useOnce(id("a"), NOW + 1000, NOW + 1000)).toBe(false);
+  });
+
+  test("takes what was signed out for nothing that was used", async () => {
+    const store = make();
+    await store.signOut(id("a") as string as TokenId, NOW + 1000, NOW);
+    expect(await store.useOnce(id("a"), NOW + 1000, NOW)).toBe(true);
+    expect(await store.isSignedOut(id("b") as string as TokenId)).toBe(false);
   });
 }
