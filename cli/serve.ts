@@ -265,6 +265,7 @@ function app({ url, state, configuration, key, providers, gateway, approvals, lo
     providers,
     passes: state.passes,
     people: state.people,
+    sessions: state.sessions,
     sshKeys: state.sshKeys,
     connections: () => [...configuration.connections().values()],
     gateway,

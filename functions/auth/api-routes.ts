@@ -33,7 +33,7 @@ export function apiRoutes(deps: AuthDeps): Hono<AuthenticatedEnv> {
     .post("/api/passes", signedIn, async (c) => {
       const body = await readBody(c, newPassBody);
       const wish = { connection: body.connection, label: body.label ?? "" };
-      const { pass, text } = await issuePass(deps, c.get("principal"), wish);
+      const { pass, text } = await issuePass(deps, c.get("token"), wish);
       return c.json({ ...passView(pass, deps.clock()), pass: text }, 201);
     })
     .get("/api/passes", signedIn, async (c) => {

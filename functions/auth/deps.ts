@@ -3,7 +3,7 @@ import type { Logger } from "pino";
 import type { Provider } from "../../core/config/identity.ts";
 import type { PassStore } from "../../core/ports/pass-store.ts";
 import type { PeopleStore } from "../../core/ports/people-store.ts";
-import type { Protocol } from "../../core/ports/session-store.ts";
+import type { Protocol, SessionStore } from "../../core/ports/session-store.ts";
 import type { SignInStore } from "../../core/ports/sign-in-store.ts";
 import type { SshKeyStore } from "../../core/ports/ssh-key-store.ts";
 import type { AuthenticationDeps } from "../shared/authenticated.ts";
@@ -38,7 +38,9 @@ export interface AuthDeps extends AuthenticationDeps {
   readonly providers: readonly Provider[];
   readonly passes: PassStore;
   readonly signIns: SignInStore;
-  readonly people: Pick<PeopleStore, "signedIn">;
+  readonly people: Pick<PeopleStore, "signedIn" | "find" | "withEmail">;
+  /** Whose live sessions end with their access. */
+  readonly sessions: Pick<SessionStore, "list">;
   readonly sshKeys: SshKeyStore;
   /** As of now: asked at every request. */
   connections(): readonly ConnectionSummary[];

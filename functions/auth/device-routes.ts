@@ -124,10 +124,14 @@ async function token(c: Context, deps: AuthDeps, issuer: string): Promise<Respon
   const code = hashDeviceCode(device_code);
   if (code === undefined) return refuse("invalid_grant");
   const now = deps.clock();
-  const verdict = judgePoll(await deps.signIns.findDevice(code), await deps.signIns.notePoll(code, now), now);
+  const row = await deps.signIns.findDevice(code);
+  const verdict = judgePoll(row, await deps.signIns.notePoll(code, now), now);
   if (verdict !== "approved") return refuse(verdict);
   const principal = await deps.signIns.useDevice(code, now);
   if (principal === undefined) return refuse("invalid_grant");
+  // What was asked for before somebody's access was ended is not given after it, whenever they approved it.
+  const endedAt = await deps.signIns.notBefore(principal.id);
+  if (row !== undefined && endedAt !== undefined && row.requestedAt <= endedAt) return refuse("access_denied");
   const authority = { issuer, key: deps.tokenKey };
   const access_token = await issueSessionToken(authority, "cli", principal, randomUUID() as TokenId, now);
   deps.logger.info({ principal: principal.id, address: deps.clientAddress(c) }, "a device signed in");

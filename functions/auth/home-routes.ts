@@ -23,7 +23,10 @@ export function homeRoutes(deps: AuthDeps): Hono<AuthenticatedEnv> {
     .post("/passes", signedIn, async (c) => {
       const principal = c.get("principal");
       const form = await readBody(c, newPassForm);
-      const { pass, text } = await issuePass(deps, principal, { ...form, connection: form.connection || undefined });
+      const { pass, text } = await issuePass(deps, c.get("token"), {
+        ...form,
+        connection: form.connection || undefined,
+      });
       return c.html(
         newPassPage({ principal, pass, text, connections: accessibleTo(deps, principal), gateway: deps.gateway }),
       );

@@ -2,7 +2,9 @@ import { randomBytes } from "node:crypto";
 import type { Instant } from "../../core/brand.ts";
 import { SallyportError } from "../../core/errors.ts";
 import { PASS_LIFETIME_MS, type PassText, mintPass } from "../../core/identity/pass.ts";
+import { demandAccessSince } from "../../core/identity/access-end.ts";
 import type { Principal } from "../../core/identity/principal.ts";
+import type { VerifiedToken } from "../../core/identity/session-token.ts";
 import type { Pass, PassId } from "../../core/ports/pass-store.ts";
 import type { AuthDeps, ConnectionSummary } from "./deps.ts";
 
@@ -31,11 +33,12 @@ export function accessibleTo(deps: AuthDeps, principal: Principal): readonly Con
 /**
  * A new pass for oneself, for an hour.
  * @param wish.connection the only connection that it shall open; undefined: every one that its owner may open
- * @returns the pass, and its text, which nobody can learn again. Throws `connection-unknown`, `limit-exceeded`.
+ * @returns the pass, and its text, which nobody can learn again. Throws `connection-unknown`, `limit-exceeded`, and
+ *   `sign-in-required` where the session was ended meanwhile.
  */
 export async function issuePass(
   deps: AuthDeps,
-  principal: Principal,
+  { principal, issuedAt: since }: Pick<VerifiedToken, "principal" | "issuedAt">,
   wish: { connection: string | undefined; label: string },
 ): Promise<{ pass: Pass; text: PassText }> {
   const now = deps.clock();
@@ -48,8 +51,23 @@ export async function issuePass(
     throw new SallyportError("limit-exceeded", `you have ${MAX_LIVE_PASSES} live passes`, { hint: "revoke some" });
   const { text, hash } = mintPass(randomBytes);
   const pass = await deps.passes.issue({ ...wish, hash, principal, issuedAt: now, expiresAt: now + PASS_LIFETIME_MS });
+  await unlessEnded(deps, pass, since);
   deps.logger.info({ principal: principal.id, pass: pass.id, connection: pass.connection }, "pass issued");
   return { pass, text };
+}
+
+/** Takes a new pass back (`sign-in-required`) where the access was ended that it was issued on the strength of. */
+export async function unlessEnded(
+  { passes, signIns, clock }: Pick<AuthDeps, "passes" | "signIns" | "clock">,
+  { id, principal }: Pass,
+  since: Instant,
+): Promise<void> {
+  try {
+    await demandAccessSince(signIns, principal.id, since);
+  } catch (ended) {
+    await passes.revoke(id, clock());
+    throw ended;
+  }
 }
 
 /** One's own passes, newest first. */

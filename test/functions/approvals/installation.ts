@@ -28,7 +28,7 @@ export function installation() {
   const app = approvalsApp({
     baseUrl: BASE,
     tokenKey,
-    signIns: { isSignedOut: async () => false },
+    signIns: { isSignedOut: async () => false, notBefore: async () => undefined },
     clock: () => time.now,
     approvals,
     people,

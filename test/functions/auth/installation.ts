@@ -17,6 +17,7 @@ import { DEMO_PEOPLE } from "../../../local/demo-people.ts";
 import { GROUPS_CLAIM, type RunningOidcProvider, startOidcProvider } from "../../../local/oidc-provider.ts";
 import { sqlitePassStore } from "../../../local/pass-store.ts";
 import { sqlitePeopleStore } from "../../../local/people-store.ts";
+import { sqliteSessionStore } from "../../../local/session-store.ts";
 import { sqliteSignInStore } from "../../../local/sign-in-store.ts";
 import { sqliteSshKeyStore } from "../../../local/ssh-key-store.ts";
 
@@ -62,6 +63,7 @@ export function depsInMemory(over: Partial<AuthDeps> & Pick<AuthDeps, "baseUrl">
     passes: sqlitePassStore(db),
     signIns: sqliteSignInStore(db),
     people: sqlitePeopleStore(db),
+    sessions: sqliteSessionStore(db),
     sshKeys: sqliteSshKeyStore(db),
     connections: () => CONNECTIONS,
     gateway: { host: "gateway.example", port: 5432, caPem: CA_PEM },
