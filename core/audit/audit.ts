@@ -1,4 +1,4 @@
-import type { SallyportError } from "../errors.ts";
+import { asSallyportError } from "../errors.ts";
 import type { AuditLog } from "../ports/audit-log.ts";
 import type { AuditRecord } from "./account-events.ts";
 import { ocsfEvent } from "./ocsf.ts";
@@ -25,13 +25,12 @@ export async function grantWritten<T>(
   audit: Audit,
   record: (failed?: { code: string; message: string }) => AuditRecord,
   change: () => Promise<T>,
-  asFailure: (thrown: unknown) => SallyportError,
 ): Promise<T> {
   await audit(record());
   try {
     return await change();
   } catch (thrown) {
-    const { code, message } = asFailure(thrown);
+    const { code, message } = asSallyportError(thrown, "internal", "it failed");
     await audit(record({ code, message })).catch(() => {}); // what failed is told all the same
     throw thrown;
   }

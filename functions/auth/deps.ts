@@ -1,5 +1,6 @@
 import type { Context } from "hono";
 import type { Logger } from "pino";
+import type { Audit } from "../../core/audit/audit.ts";
 import type { Provider } from "../../core/config/identity.ts";
 import type { PassStore } from "../../core/ports/pass-store.ts";
 import type { PeopleStore } from "../../core/ports/people-store.ts";
@@ -46,6 +47,8 @@ export interface AuthDeps extends AuthenticationDeps {
   connections(): readonly ConnectionSummary[];
   readonly gateway: GatewayAddress;
   readonly logger: Logger;
+  /** What changes something is written before it is answered (ADR 0022). */
+  readonly audit: Audit;
   /** The address that a request came from, as the server that took it knows; never a header that the client wrote. */
   clientAddress(c: Context): string;
 }
