@@ -1,7 +1,7 @@
-import { copyFileSync, mkdirSync, statSync } from "node:fs";
+import { copyFileSync, mkdirSync } from "node:fs";
 import { createRequire } from "node:module";
 import path from "node:path";
-import { type BuildOptions, buildSync } from "esbuild";
+import { type BuildOptions, buildSync, type Metafile } from "esbuild";
 
 const ROOT = path.resolve(import.meta.dirname, "..");
 
@@ -72,9 +72,11 @@ export const BUNDLING = {
 
 export interface Bundle {
   readonly folder: string;
-  /** Of the script alone, in bytes. */
+  /** Of the script with all that it loads when it starts, in bytes. */
   readonly bytes: number;
-  /** Every file that went into the script and something of which is still in it: path from the root, and bytes. */
+  /** Of what it may load later (`import()`): readers of XML where somebody signs in by SAML. */
+  readonly laterBytes: number;
+  /** Every file that went into what is loaded at the start, and something of which is still in it: path from the root, and bytes. */
   readonly inputs: ReadonlyMap<string, number>;
 }
 
@@ -85,25 +87,44 @@ export interface Bundle {
 export function bundleFunction(name: FunctionName, folder: string): Bundle {
   const { entry, wasm }: FunctionEntry = FUNCTIONS[name];
   mkdirSync(folder, { recursive: true });
-  const outfile = path.join(folder, BUNDLE_FILE);
-  const built = buildSync({
+  const { metafile } = buildSync({
     ...BUNDLING,
     absWorkingDir: ROOT,
-    entryPoints: [entry],
-    outfile,
+    entryPoints: { [path.parse(BUNDLE_FILE).name]: entry },
+    outdir: folder,
+    outExtension: { ".js": ".mjs" },
+    splitting: true,
+    chunkNames: "part-[hash]",
     alias: { zod: path.join(ROOT, "infra/zod-for-bundles.js") },
     metafile: true,
   });
   for (const [of, file] of wasm) copyFileSync(path.join(path.dirname(resolveFrom(of)), file), path.join(folder, file));
-  const [output] = Object.values(built.metafile.outputs);
-  const inputs = Object.entries(output?.inputs ?? {}).map(
-    ([file, { bytesInOutput }]) => [file, bytesInOutput] as const,
-  );
+  const started = startedWith(metafile.outputs, path.relative(ROOT, path.join(folder, BUNDLE_FILE)));
+  const sizeOf = (files: readonly string[]): number =>
+    files.reduce((sum, file) => sum + (metafile.outputs[file]?.bytes ?? 0), 0);
+  const bytes = sizeOf(started);
   return {
     folder,
-    bytes: statSync(outfile).size,
-    inputs: new Map(inputs.filter(([, bytes]) => bytes > 0)),
+    bytes,
+    laterBytes: sizeOf(Object.keys(metafile.outputs)) - bytes,
+    inputs: new Map(started.flatMap((file) => inputsOf(metafile.outputs[file]))),
   };
+}
+
+type Outputs = Metafile["outputs"];
+
+/** A script, and what it imports by statements. */
+function startedWith(outputs: Outputs, file: string, seen = new Set<string>()): string[] {
+  if (seen.has(file)) return [];
+  seen.add(file);
+  const next = outputs[file]?.imports.filter(({ kind, external }) => kind === "import-statement" && !external) ?? [];
+  return [file, ...next.flatMap((one) => startedWith(outputs, one.path, seen))];
+}
+
+function inputsOf(output: Outputs[string] | undefined): [string, number][] {
+  return Object.entries(output?.inputs ?? {})
+    .map(([file, { bytesInOutput }]): [string, number] => [file, bytesInOutput])
+    .filter(([, bytes]) => bytes > 0);
 }
 
 function resolveFrom(specifier: string): string {

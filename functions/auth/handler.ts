@@ -20,6 +20,7 @@ import { followedPart } from "../shared/followed-part.ts";
 import { lambdaLogger } from "../shared/lambda-log.ts";
 import { behindDistribution, viewerAddress } from "../shared/viewer.ts";
 import { authApp } from "./app.ts";
+import { checkSamlProviders } from "./saml-sign-in.ts";
 
 const MAX_PORT = 65_535;
 const logger = lambdaLogger(process.env[ENVIRONMENT.logLevel]);
@@ -40,6 +41,7 @@ export const handler = apiHandler(logger, async () => {
       logger,
     }),
   ]);
+  await checkSamlProviders(providers.filter((one) => one.kind === "saml"));
   const app = authApp({
     baseUrl,
     tokenKey,
