@@ -34,8 +34,15 @@ export const ENVIRONMENT = {
   identity: "SALLYPORT_IDENTITY",
   /** Origin of pages and API, such as `https://sallyport.example`. */
   publicUrl: "SALLYPORT_PUBLIC_URL",
+  /**
+   * ARN of a secret: a text that the distribution adds to each request as `x-sallyport-origin` (`functions/shared/viewer.ts`). Where it
+   * is set, requests without it are refused, and the viewer's address is what the distribution says; where not, the API is reached by itself.
+   */
+  originSecret: "SALLYPORT_ORIGIN_SECRET",
   /** The host by which native clients reach the gateway. */
   gatewayHost: "SALLYPORT_GATEWAY_HOST",
+  /** `type base64` of the gateway's SSH host key, which is public: people are told by it what they reach. */
+  sshPublicHostKey: "SALLYPORT_SSH_PUBLIC_HOST_KEY",
   /** The address that mails come from. */
   mailFrom: "SALLYPORT_MAIL_FROM",
   /** Groups: who sees everything, and who may end others' access and publish configurations. */
@@ -43,5 +50,18 @@ export const ENVIRONMENT = {
   admins: "SALLYPORT_ADMINS",
   /** Folder of the spools, on a file system that outlives the task. */
   spool: "SALLYPORT_SPOOL",
+  /** Seconds for which scheduled work watches whether a task renews its lease; 60 where it is not set. */
+  abandonedAfterSeconds: "SALLYPORT_ABANDONED_AFTER_SECONDS",
   logLevel: "SALLYPORT_LOG_LEVEL",
+  /** Where the gateway task listens: an address, 0.0.0.0 by default, and the ports of PostgreSQL, SSH and its health. */
+  listenHost: "SALLYPORT_LISTEN_HOST",
+  postgresPort: "SALLYPORT_POSTGRES_PORT",
+  sshPort: "SALLYPORT_SSH_PORT",
+  healthPort: "SALLYPORT_HEALTH_PORT",
+  /** Seconds for which live sessions go on once the task was told to stop. */
+  drainSeconds: "SALLYPORT_DRAIN_SECONDS",
+  /** Hours after which a task that was never without sessions may be stopped by a deploy. */
+  protectionHours: "SALLYPORT_PROTECTION_HOURS",
+  /** The ECS agent's own: where a task asks to be protected from being stopped. */
+  ecsAgent: "ECS_AGENT_URI",
 } as const;

@@ -14,3 +14,8 @@ export interface Principal {
    */
   readonly actors?: readonly PrincipalId[];
 }
+
+/** Is this principal in one of these groups? */
+export function isMember({ groups }: Pick<Principal, "groups">, of: readonly string[]): boolean {
+  return of.some((group) => groups.includes(group));
+}

@@ -9,7 +9,7 @@ import type { AuthDeps, ConnectionSummary, GatewayAddress } from "./deps.ts";
 import { type PassStatus, accessibleTo, issuePass, listPasses, revokePass, statusOf } from "./passes.ts";
 import { hostKeyOf, sshCommand } from "./ssh-address.ts";
 
-const newPassBody = z.strictObject({ connection: z.string().max(256).optional(), label: label.optional() });
+export const newPassBody = z.strictObject({ connection: z.string().max(256).optional(), label: label.optional() });
 
 /** A pass as programs see it: never its text, never its hash. Times are ISO 8601 in UTC. */
 export interface PassView {
@@ -33,7 +33,7 @@ export function apiRoutes(deps: AuthDeps): Hono<AuthenticatedEnv> {
     .post("/api/passes", signedIn, async (c) => {
       const body = await readBody(c, newPassBody);
       const wish = { connection: body.connection, label: body.label ?? "" };
-      const { pass, text } = await issuePass(deps, c.get("token"), wish);
+      const { pass, text } = await issuePass(deps, c.get("token"), wish, deps.clientAddress(c));
       return c.json({ ...passView(pass, deps.clock()), pass: text }, 201);
     })
     .get("/api/passes", signedIn, async (c) => {
@@ -41,7 +41,7 @@ export function apiRoutes(deps: AuthDeps): Hono<AuthenticatedEnv> {
       return c.json({ passes: passes.map((pass) => passView(pass, deps.clock())) });
     })
     .delete("/api/passes/:id", signedIn, async (c) => {
-      const revoked = await revokePass(deps, c.get("principal"), c.req.param("id") as PassId);
+      const revoked = await revokePass(deps, c.get("principal"), c.req.param("id") as PassId, deps.clientAddress(c));
       return c.json(passView(revoked, deps.clock()));
     })
     .get("/api/connections", signedIn, (c) => {

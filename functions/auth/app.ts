@@ -1,4 +1,5 @@
 import { Hono } from "hono";
+import { openApiRoute } from "../openapi/route.ts";
 import { boundedBody } from "../shared/request.ts";
 import { securityHeaders, stylesheet } from "../shared/html.ts";
 import { problemHandler, problemNotFound } from "../shared/problem.ts";
@@ -7,8 +8,10 @@ import type { AuthDeps } from "./deps.ts";
 import { deviceRoutes } from "./device-routes.ts";
 import { exchangeRoutes } from "./exchange-routes.ts";
 import { homeRoutes } from "./home-routes.ts";
+import { samlRoutes } from "./saml-routes.ts";
 import { peopleRoutes } from "./people-routes.ts";
 import { signInRoutes } from "./sign-in-routes.ts";
+import { waysToSignIn } from "./sign-in-ways.ts";
 import { sshRoutes } from "./ssh-routes.ts";
 
 /**
@@ -18,10 +21,13 @@ import { sshRoutes } from "./ssh-routes.ts";
 export function authApp(deps: AuthDeps): Hono {
   const app = new Hono();
   app.onError(problemHandler(deps.logger));
-  app.notFound(problemNotFound);
+  app.notFound(problemNotFound(app));
   app.use(securityHeaders(), boundedBody());
   app.get("/assets/sallyport.css", stylesheet);
-  app.route("/", signInRoutes(deps));
+  app.route("/", openApiRoute());
+  const ways = waysToSignIn(deps);
+  app.route("/", signInRoutes(deps, ways));
+  app.route("/", samlRoutes(deps, ways));
   app.route("/", deviceRoutes(deps));
   app.route("/", apiRoutes(deps));
   app.route("/", sshRoutes(deps));

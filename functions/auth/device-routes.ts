@@ -1,6 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { Hono, type Context } from "hono";
 import { z } from "zod";
+import { deviceDecided, signedIn as deviceSignedIn } from "../../core/audit/account-events.ts";
+import { grantWritten } from "../../core/audit/audit.ts";
 import { SallyportError } from "../../core/errors.ts";
 import { requestDevice } from "../../core/identity/device-request.ts";
 import {
@@ -29,10 +31,13 @@ import { decidedPage, enterCodePage, reviewPage } from "./device-pages.ts";
 const UNNAMED_DEVICE = "a device without a name";
 const typedCode = z.string().max(256);
 
-const deviceBody = z.object({ label: label.optional() });
+export const deviceBody = z.object({ label: label.optional() });
 const pageQuery = z.object({ user_code: typedCode.optional() });
 const decisionBody = z.object({ user_code: typedCode, decision: z.enum(["approve", "deny"]) });
-const tokenBody = z.object({ grant_type: z.string().max(256).optional(), device_code: z.string().max(256).optional() });
+export const tokenBody = z.object({
+  grant_type: z.string().max(256).optional(),
+  device_code: z.string().max(256).optional(),
+});
 
 /**
  * The device authorization grant (RFC 8628), for `sallyport login`. Programs use POST /auth/device and POST /auth/token;
@@ -71,7 +76,21 @@ export function deviceRoutes(deps: AuthDeps): Hono<AuthenticatedEnv> {
       const row = await openRequest(deps, principal, user_code);
       const answer =
         decision === "approve" ? ({ kind: "approved", principal } as const) : ({ kind: "denied" } as const);
-      if (!(await deps.signIns.decideDevice(row.userCode, answer, deps.clock()))) throw unknownCode();
+      // An answer counts from the moment on in which it is there: it is written before that.
+      await grantWritten(
+        deps.audit,
+        (failed) =>
+          deviceDecided(
+            { by: principal, from: deps.clientAddress(c) },
+            row,
+            decision === "approve",
+            deps.clock(),
+            failed,
+          ),
+        async () => {
+          if (!(await deps.signIns.decideDevice(row.userCode, answer, deps.clock()))) throw unknownCode();
+        },
+      );
       deps.logger.info(
         { principal: principal.id, device: row.label, address: row.address, decision },
         "device decided",
@@ -134,6 +153,7 @@ async function token(c: Context, deps: AuthDeps, issuer: string): Promise<Respon
   if (row !== undefined && endedAt !== undefined && row.requestedAt <= endedAt) return refuse("access_denied");
   const authority = { issuer, key: deps.tokenKey };
   const access_token = await issueSessionToken(authority, "cli", principal, randomUUID() as TokenId, now);
+  await deps.audit(deviceSignedIn({ by: principal, from: deps.clientAddress(c) }, "device", now));
   deps.logger.info({ principal: principal.id, address: deps.clientAddress(c) }, "a device signed in");
   return c.json({ access_token, token_type: "Bearer", expires_in: SESSION_LIFETIME_MS / 1000 });
 }

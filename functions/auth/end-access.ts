@@ -1,3 +1,4 @@
+import { accessEnded } from "../../core/audit/account-events.ts";
 import type { Instant } from "../../core/brand.ts";
 import { SallyportError } from "../../core/errors.ts";
 import type { Principal, PrincipalId } from "../../core/identity/principal.ts";
@@ -29,7 +30,12 @@ export interface EndedAccess {
  * @param who a principal's id, or the e-mail address of a person who has signed in; everybody who has it
  * Throws `access-denied` for whoever is no administrator, `not-found` where nobody is known by that.
  */
-export async function endAccess(deps: AuthDeps, administrator: Principal, who: string): Promise<EndedAccess[]> {
+export async function endAccess(
+  deps: AuthDeps,
+  administrator: Principal,
+  who: string,
+  from: string,
+): Promise<EndedAccess[]> {
   if (!administrator.groups.includes(ADMINS))
     throw new SallyportError("access-denied", "only administrators may end somebody's access", {
       hint: `they are the members of the group "${ADMINS}"`,
@@ -44,6 +50,11 @@ export async function endAccess(deps: AuthDeps, administrator: Principal, who: s
     const done = await endAccessOf(deps, one);
     deps.logger.warn({ by: administrator.id, ...done }, "access ended");
     ended.push(done);
+  }
+  // Behind all of it: whoever cannot be written about must lose their access all the same.
+  for (const done of ended) {
+    const { passes, sessions, endedAt } = done;
+    await deps.audit(accessEnded({ by: administrator, from }, done, endedAt, { passes, sessions }));
   }
   return ended;
 }

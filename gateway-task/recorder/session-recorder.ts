@@ -24,6 +24,8 @@ export interface RecorderCore {
    * @param closing what is to be recorded is a session's end: there is always room for it
    */
   check(closing?: boolean): void;
+  /** Is told of each event that is recorded, to count it. */
+  told?(event: SessionEvent): void;
 }
 
 /** As much as a week of bulk; more in one session is something else. */
@@ -149,7 +151,10 @@ export class SessionRecorder {
     written: Promise<void> | undefined,
   ): Permit<To> | Promise<Permit<To>> {
     const admitted = this.#core.slabs.admission(this.#share, length);
-    if (!this.#strict && written === undefined && admitted === undefined) return mintPermit<To>(bytes);
+    if (!this.#strict && written === undefined && admitted === undefined) {
+      this.#core.check(); // the write may have waited for a disk that stalls
+      return mintPermit<To>(bytes);
+    }
     return this.#awaited<To>(bytes, written, admitted);
   }
 
@@ -169,6 +174,7 @@ export class SessionRecorder {
     const payload = Buffer.from(JSON.stringify(event));
     if (payload.length > MAX_RECORD_PAYLOAD)
       throw new SallyportError("limit-exceeded", "an event is too large to record");
+    this.#core.told?.(event);
     return this.#record(FRAME_KIND.event, 0, payload, true, marks);
   }
 

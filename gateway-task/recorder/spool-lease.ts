@@ -1,12 +1,9 @@
 import { SallyportError } from "../../core/errors.ts";
 import type { LeaseStore } from "../../core/ports/lease-store.ts";
+import { LEASE_TTL_MS, spoolLease } from "../../core/recording/spool-lease.ts";
 
-/** A task whose lease nobody has seen renewed for this long is dead: another one takes its spool. */
-export const LEASE_TTL_MS = 15_000;
 /** A task that could not renew for this long ends its sessions: well before anybody may take its spool. */
 export const LEASE_LOST_MS = 12_000;
-
-export const spoolLease = (task: string): string => `spool/${task}`;
 
 /** Milliseconds of a clock that only goes forward, and that nobody sets. */
 export type Monotonic = () => number;
@@ -34,9 +31,18 @@ export function spoolClaims(leases: LeaseStore, task: string, monotonic: Monoton
   };
 }
 
+export interface LeaseKeeper {
+  /** To be called every second. */
+  renew(): Promise<void>;
+  /**
+   * Throws `recording-failed` where another may have the spool by now. A process that was stopped, or that waited for a stalled disk,
+   * finds what clients sent meanwhile before it gets to renew: nothing of that may be written, since nobody may read it any more.
+   */
+  demand(): void;
+}
+
 /**
- * Keeps this task's own lease: to be called every second. A task whose lease has run out may find its spool claimed, and
- * must not go on writing into it.
+ * Keeps this task's own lease. A task whose lease has run out may find its spool claimed, and must not go on writing into it.
  * @param lost called when another has it, or when it could not be renewed in time
  */
 export function leaseKeeper(
@@ -44,14 +50,16 @@ export function leaseKeeper(
   task: string,
   monotonic: Monotonic,
   lost: (error: SallyportError) => void,
-): () => Promise<void> {
+): LeaseKeeper {
   let renewedAt = monotonic();
   let renewing = false;
+  const isLate = (): boolean => monotonic() - renewedAt >= LEASE_LOST_MS;
+  const tooLate = (cause?: unknown): SallyportError =>
+    new SallyportError("recording-failed", "the lease on the spool could not be renewed in time", { cause });
   const late = (cause?: unknown): void => {
-    const message = "the lease on the spool could not be renewed in time";
-    if (monotonic() - renewedAt >= LEASE_LOST_MS) lost(new SallyportError("recording-failed", message, { cause }));
+    if (isLate()) lost(tooLate(cause));
   };
-  return async () => {
+  const renew = async (): Promise<void> => {
     if (renewing) return late();
     const now = monotonic();
     renewing = true;
@@ -64,5 +72,11 @@ export function leaseKeeper(
     } finally {
       renewing = false;
     }
+  };
+  return {
+    renew,
+    demand() {
+      if (isLate()) throw tooLate();
+    },
   };
 }

@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -6,12 +6,15 @@ import { getRequestListener } from "@hono/node-server";
 import { getConnInfo } from "@hono/node-server/conninfo";
 import type { Hono } from "hono";
 import { pino } from "pino";
+import type { OidcProvider } from "../../../core/config/identity.ts";
+import { auditTo } from "../../../core/audit/audit.ts";
 import { NO_SERVICES } from "../../../core/config/services.ts";
 import type { Principal, PrincipalId } from "../../../core/identity/principal.ts";
 import { type TokenUse, issueSessionToken } from "../../../core/identity/session-token.ts";
 import type { TokenId } from "../../../core/ports/sign-in-store.ts";
 import { authApp } from "../../../functions/auth/app.ts";
 import type { AuthDeps, ConnectionSummary } from "../../../functions/auth/deps.ts";
+import { memoryAudit, type MemoryAudit } from "../../setup/memory-audit.ts";
 import { openDatabase } from "../../../local/database.ts";
 import { DEMO_PEOPLE } from "../../../local/demo-people.ts";
 import { GROUPS_CLAIM, type RunningOidcProvider, startOidcProvider } from "../../../local/oidc-provider.ts";
@@ -33,23 +36,35 @@ export const CA_PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE--
 export type DepsInMemory = AuthDeps & {
   /** What was logged so far. */
   readonly log: string[];
+  /** What was written to the audit log so far. */
+  readonly audited: MemoryAudit;
   /** Lets time pass. */
   advance(ms: number): void;
 };
 
+export function oidcProvider(issuer: string, over: Partial<OidcProvider> = {}): OidcProvider {
+  return {
+    kind: "oidc",
+    id: "oidc",
+    domains: [],
+    groupPrefix: "",
+    issuer,
+    clientId: CLIENT.id,
+    clientSecret: CLIENT.secret,
+    scopes: ["openid", "email", "profile", "groups"],
+    groupsClaim: GROUPS_CLAIM,
+    ...over,
+  };
+}
+
 /** All that `authApp` needs, in memory. */
 export function depsInMemory(over: Partial<AuthDeps> & Pick<AuthDeps, "baseUrl">): DepsInMemory {
   const db = openDatabase(":memory:");
+  const audited = memoryAudit();
   const log: string[] = [];
   let ahead = 0;
   return {
-    oidc: {
-      issuer: "http://127.0.0.1:9",
-      clientId: CLIENT.id,
-      clientSecret: CLIENT.secret,
-      scopes: ["openid", "email", "profile", "groups"],
-      groupsClaim: GROUPS_CLAIM,
-    },
+    providers: [oidcProvider("http://127.0.0.1:9")],
     tokenKey: randomBytes(32),
     passes: sqlitePassStore(db),
     signIns: sqliteSignInStore(db),
@@ -61,7 +76,9 @@ export function depsInMemory(over: Partial<AuthDeps> & Pick<AuthDeps, "baseUrl">
     gateway: { host: "gateway.example", port: 5432, caPem: CA_PEM },
     clock: () => Date.now() + ahead,
     logger: pino({ base: null }, { write: (line: string) => void log.push(line) }),
+    audit: auditTo(audited, randomUUID),
     clientAddress: () => "192.0.2.7",
+    audited,
     log,
     advance: (ms) => void (ahead += ms),
     ...over,
@@ -102,7 +119,7 @@ export async function startInstallation(over: Partial<AuthDeps> = {}): Promise<I
   const client = { ...CLIENT, redirectUris: [`${baseUrl}/auth/callback`] };
   const provider = await startOidcProvider({ port: 0, host: "127.0.0.1", people: DEMO_PEOPLE, client });
   const plain = depsInMemory({ baseUrl, clientAddress: (c) => getConnInfo(c).remote.address ?? "unknown", ...over });
-  const deps = { ...plain, oidc: { ...plain.oidc, issuer: provider.issuer } };
+  const deps = { ...plain, providers: [oidcProvider(provider.issuer)] };
   app = authApp(deps);
   const close = async (): Promise<void> => {
     server.close();
