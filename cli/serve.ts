@@ -282,6 +282,7 @@ function app({ audit, url, state, configuration, key, providers, gateway, approv
     sessions: state.sessions,
     sshKeys: state.sshKeys,
     connections: () => [...configuration.connections().values()],
+    services: configuration.services,
     gateway,
     audit,
     clientAddress,

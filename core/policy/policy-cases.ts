@@ -23,6 +23,8 @@ const circumstances = {
   as: name.optional(),
   kind: z.enum(["user", "service"]).optional(),
   groups: z.array(name).max(256).optional(),
+  /** Who acts for them: ids. */
+  actors: z.array(name).max(16).optional(),
   on: name.optional(),
   environment: name.optional(),
   at: moment.optional(),
@@ -88,7 +90,8 @@ export function parsePolicyCases(document: unknown, file: string): PolicyCase[] 
 
 function askOf(one: Partial<z.infer<typeof policyCase>>): Ask {
   const { as = "somebody", kind = "user", groups = [], on = "a-connection", environment = "default" } = one;
-  const principal = { kind, id: as as PrincipalId, name: as, groups };
+  const acted = one.actors === undefined ? {} : { actors: one.actors as PrincipalId[] };
+  const principal = { kind, id: as as PrincipalId, name: as, groups, ...acted };
   return { principal, connection: { name: on, environment }, now: Date.parse(one.at ?? A_MONDAY_NOON) };
 }
 

@@ -6,10 +6,12 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { pino } from "pino";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { apiOf } from "../../cli/api-client.ts";
+import { endedAccessView } from "../../cli/api-views.ts";
 import { type Running, serve } from "../../cli/serve.ts";
 import { DEMO_PASSWORD, DEMO_PEOPLE } from "../../local/demo-people.ts";
 import { freePort } from "../../local/embedded-postgres.ts";
-import { browserless } from "../setup/http-sign-in.ts";
+import { browserless, signInOverHttp } from "../setup/http-sign-in.ts";
 import { newTerminal, type Terminal } from "../setup/product.ts";
 import { run, succeed } from "../setup/programs.ts";
 import { type SshClient, sshClient } from "../setup/ssh-client.ts";
@@ -125,6 +127,29 @@ describe("ssh with a key", () => {
     const { text } = await alice.sallyport(["ssh-key", "list"]);
     await alice.sallyport(["ssh-key", "remove", /SHA256:\S+/.exec(text)?.[0] ?? ""]);
     expect((await run("ssh", [...options, "web-1", "true"], { env })).status).toBe(255);
+  });
+});
+
+describe("who signs in by SSH and whose access is ended", () => {
+  it("has their session by key ended within 5 s, and no use of the key until they sign in by a browser", async () => {
+    const { options, env } = await clientWith(["BatchMode yes"], key);
+    await alice.sallyport(["ssh-key", "add", `${key}.pub`]);
+    const child = spawn("ssh", [...options, "web-1", "echo ready; sleep 120"], {
+      env,
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    const closed = once(child, "close") as Promise<[number]>;
+    await once(child.stdout, "data");
+    const dave = apiOf(running.url, await signInOverHttp(running.url, { user: "dave", password: DEMO_PASSWORD }));
+    await dave.json({ method: "POST", path: "/api/people/alice%40shop.example/end-access" }, endedAccessView);
+    const ended = performance.now();
+    expect((await closed)[0]).toBe(255);
+    expect(performance.now() - ended).toBeLessThan(5_000);
+    const again = await run("ssh", [...options, "web-1", "true"], { env });
+    expect([again.status, again.stderr]).toEqual([255, expect.stringMatching(/Permission denied/)]);
+    await signInOverHttp(running.url, { user: "alice", password: DEMO_PASSWORD });
+    expect(await succeed("ssh", [...options, "web-1", "echo again"], { env })).toBe("again\n");
+    await alice.signIn("alice");
   });
 });
 

@@ -1,6 +1,7 @@
 import { type Context, isAuthorized } from "@cedar-policy/cedar-wasm/nodejs";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import type { Principal, PrincipalId } from "../../../core/identity/principal.ts";
 import type { PgAction } from "../../../core/policy/actions.ts";
 import { cedarEngine } from "../../../core/policy/cedar-engine.ts";
 import { parsePolicyFile } from "../../../core/policy/policy-file.ts";
@@ -35,6 +36,21 @@ describe("a set of policies", () => {
       policies: ["never"],
       reason: "because of never",
     });
+  });
+
+  test("sees who acts for a person, and tells a service from one, also where they were judged before", () => {
+    const policies = guarded(`
+      @id("by-agent") @reason("agents do not delete") forbid (principal, action == Action::"pg:delete", resource)
+        when { !principal.actors.isEmpty() };
+      @id("by-robot") @reason("robots do not delete") forbid (principal is Service, action == Action::"pg:delete", resource);`);
+    const { principal, ...where } = askOf();
+    const by = (over: Partial<Principal>) =>
+      policies.statements({ ...where, principal: { ...principal, ...over } }, [factsOf("pg:delete")]).policies;
+    for (let times = 0; times < 2; times++) {
+      expect(by({})).toEqual(["all"]);
+      expect(by({ actors: ["https://idp.example|agent" as PrincipalId] })).toEqual(["by-agent"]);
+      expect(by({ kind: "service" })).toEqual(["by-robot"]);
+    }
   });
 
   test.each([1, 2, 5])("holds what %i consents allow, for so many of the group that may give them", (count) => {

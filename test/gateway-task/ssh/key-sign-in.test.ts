@@ -44,6 +44,33 @@ const wish = (connection: string): { connection: string; since: number } => ({ c
 const signsIn = (groups: readonly string[]): Promise<void> =>
   deps.people.signedIn({ id: ALICE.id, name: ALICE.name, email: ALICE.name, groups, seenAt: now });
 
+describe("whose access was ended", () => {
+  test("signs in by no key until they have signed in by a browser after it", async () => {
+    await signsIn(["engineers"]);
+    await deps.signIns.endAccess(ALICE.id, now);
+    await expect(principalOfKey(deps, blob)).rejects.toMatchObject({ code: "sign-in-required" });
+    now += 1;
+    await expect(principalOfKey(deps, blob)).rejects.toMatchObject({ code: "sign-in-required" });
+    await signsIn(["engineers"]);
+    expect(await principalOfKey(deps, blob)).toMatchObject({ id: ALICE.id });
+  });
+
+  test("gets no pass where it was ended while they signed in, and none stays behind", async () => {
+    const begun = wish("web-1");
+    now += 5;
+    await deps.signIns.endAccess(ALICE.id, now);
+    now += 5;
+    await expect(passesForKeys(deps)(ALICE, blob, begun)).rejects.toMatchObject({ code: "sign-in-required" });
+    expect((await deps.passes.listFor(ALICE.id, 9)).map(({ revokedAt }) => revokedAt)).toEqual([now]);
+  });
+
+  test("is asked of the store each time: where it cannot tell, nobody signs in", async () => {
+    await signsIn(["engineers"]);
+    const signIns = { notBefore: () => Promise.reject(new Error("disk")) };
+    await expect(principalOfKey({ ...deps, signIns }, blob)).rejects.toThrow("disk");
+  });
+});
+
 describe("a public key", () => {
   test("is its owner, in the groups of their last sign-in by a browser", async () => {
     await signsIn(["engineers", "admins"]);

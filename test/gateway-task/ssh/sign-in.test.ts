@@ -80,6 +80,17 @@ describe("a sign-in by a browser at an SSH client", () => {
     expect(end()).toEqual(ALICE);
   });
 
+  test("gives nothing for what was asked before the approver's access was ended, and no more than that", async () => {
+    const { decided, userCode } = await startDeviceSignIn(deps, WISH);
+    await approve(userCode);
+    await store.endAccess(ALICE.id, deps.clock());
+    await expect(decided(FOREVER)).rejects.toMatchObject({ code: "sign-in-required" });
+    await vi.advanceTimersByTimeAsync(1_000);
+    const after = await startDeviceSignIn(deps, WISH);
+    await approve(after.userCode);
+    expect(await after.decided(FOREVER)).toEqual(ALICE);
+  });
+
   test("is good once: whoever asks again gets nothing", async () => {
     const { decided, userCode } = await startDeviceSignIn(deps, WISH);
     await approve(userCode);
