@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
-import { promisify } from "node:util";
-import { gzip } from "node:zlib";
+import { Readable } from "node:stream";
+import { buffer } from "node:stream/consumers";
+import { createGzip } from "node:zlib";
 import { PutObjectCommand, type S3Client, S3ServiceException } from "@aws-sdk/client-s3";
 import { type AuditObject, auditObjects, ndjson } from "../core/audit/batch.ts";
 import type { AuditLog } from "../core/ports/audit-log.ts";
@@ -14,7 +15,8 @@ const MAX_CONFLICTS = 5;
 /** A chunk's events are compressed to a few megabytes at most, which may take a slow moment. */
 const DEADLINE_MS = 15_000;
 
-const compressed = promisify(gzip);
+const compressed = (events: AuditObject["events"]): Promise<Buffer> =>
+  buffer(Readable.from(ndjson(events)).pipe(createGzip()));
 
 /**
  * Audit events in S3, under the keys of `core/audit/batch.ts`. An object is put on the condition that there is none (If-None-Match), so
@@ -23,7 +25,7 @@ const compressed = promisify(gzip);
  */
 export function s3AuditLog(client: Pick<S3Client, "send">, bucket: string): AuditLog {
   const put = async ({ key, events }: AuditObject): Promise<void> => {
-    const Body = await compressed(ndjson(events));
+    const Body = await compressed(events);
     const ChecksumSHA256 = createHash("sha256").update(Body).digest("base64");
     // No Content-Encoding: readers know the compression by the name's end, and some would undo it twice.
     const object = {

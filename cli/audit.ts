@@ -2,9 +2,9 @@ import { randomUUID } from "node:crypto";
 import type { Logger } from "pino";
 import { type Audit, auditTo } from "../core/audit/audit.ts";
 import type { ChunkStore } from "../core/ports/chunk-store.ts";
-import { chunkAuditor } from "../functions/audit/app.ts";
 import { auditFollower, followedChunks } from "../functions/audit/follower.ts";
 import type { LocalState } from "../local/state.ts";
+import { workerAuditor } from "./audit-thread.ts";
 
 export interface Auditing {
   /** For what happens outside sessions. */
@@ -15,10 +15,15 @@ export interface Auditing {
   close(withinMs: number): Promise<void>;
 }
 
-/** The audit log on one machine: what is done is written at once, what recordings say when their chunks are stored. */
-export function composeAudit(state: LocalState, logger: Logger): Auditing {
+/**
+ * The audit log on one machine: what is done is written at once, what recordings say when their chunks are stored, by a thread of
+ * its own.
+ * @param folder of the state
+ */
+export function composeAudit(folder: string, state: LocalState, logger: Logger): Auditing {
   const { auditLog: log, auditProgress: progress, chunks } = state;
-  const follower = auditFollower({ auditor: chunkAuditor({ chunks, log }), progress, logger });
+  const auditor = workerAuditor(folder);
+  const follower = auditFollower({ auditor, progress, logger });
   return {
     audit: auditTo(log, randomUUID),
     chunks: followedChunks(chunks, follower.stored),
@@ -28,6 +33,7 @@ export function composeAudit(state: LocalState, logger: Logger): Auditing {
       await Promise.race([follower.idle(), late]);
       clearTimeout(timer);
       await follower.close();
+      await auditor.close();
     },
   };
 }

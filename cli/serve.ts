@@ -115,7 +115,7 @@ async function start(options: ServeOptions, closers: Closer[]): Promise<Omit<Run
   const url = originOf(options, http.port);
   const providers = await identityProviders(options, { url, state }, closers);
   const issuer = providers.map((one) => (one.kind === "oidc" ? one.issuer : `saml:${one.id}`)).join(", ");
-  const following = composeAudit(state, logger);
+  const following = composeAudit(options.state, state, logger);
   closers.push((withinMs) => following.close(withinMs));
   const { audit } = following;
   const parts = { options, state, configuration, auditors: [AUDITORS], url, key, audit, clientAddress };

@@ -15,6 +15,8 @@ import {
 } from "../core/recording/object-names.ts";
 import { makeFolder, syncFile, syncFolder, systemCode, writeOnce } from "./files.ts";
 
+/** Of the state folder. */
+export const RECORDINGS_FOLDER = "recordings";
 const FOLDER_MODE = 0o700;
 /** Objects are written once: not even their owner opens them for writing by mistake. */
 const FILE_MODE = 0o400;

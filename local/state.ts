@@ -21,7 +21,7 @@ import { sqliteApprovalStore } from "./approval-store.ts";
 import { fileAuditLog } from "./audit-log.ts";
 import { sqliteAuditProgress } from "./audit-progress.ts";
 import { sqliteCancelKeys } from "./cancel-keys.ts";
-import { fileChunkStore } from "./chunk-store.ts";
+import { fileChunkStore, RECORDINGS_FOLDER } from "./chunk-store.ts";
 import { openDatabase } from "./database.ts";
 import { makeFolder } from "./files.ts";
 import { sqliteLeaseStore } from "./lease-store.ts";
@@ -79,7 +79,7 @@ export async function openLocalState(directory: string): Promise<LocalState> {
     approvalStore: sqliteApprovalStore(database),
     people: sqlitePeopleStore(database),
     outbox: sqliteOutbox(database, Date.now),
-    chunks: fileChunkStore(path.join(directory, "recordings")),
+    chunks: fileChunkStore(path.join(directory, RECORDINGS_FOLDER)),
     cancelKeys: sqliteCancelKeys(memory),
     leases: sqliteLeaseStore(memory),
     signer: await fileSigner(path.join(directory, "signing-key.pem")),

@@ -111,15 +111,13 @@ interface OcsfFile {
   readonly name: string;
   readonly path: string;
   readonly type_id: number;
-  readonly size?: number;
   readonly hashes?: readonly { readonly algorithm_id: number; readonly algorithm: string; readonly value: string }[];
 }
 
 /** Beside what every event has. `unmapped` is flat and of texts, so that a table can hold it in one column. */
 export interface OcsfFields {
-  readonly actor?: { readonly user?: OcsfUser; readonly session?: OcsfSession; readonly app_name?: string };
+  readonly actor?: { readonly user?: OcsfUser; readonly session?: OcsfSession };
   readonly user?: OcsfUser;
-  readonly session?: OcsfSession;
   readonly src_endpoint?: OcsfEndpoint;
   readonly dst_endpoint?: OcsfEndpoint;
   readonly service?: Named;

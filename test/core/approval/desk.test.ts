@@ -9,6 +9,7 @@ import type { ApprovalId, Decision } from "../../../core/ports/approval-desk.ts"
 import type { Approval, ApprovalStore } from "../../../core/ports/approval-store.ts";
 import { sqliteApprovalStore } from "../../../local/approval-store.ts";
 import { openDatabase } from "../../../local/database.ts";
+import { faultsOf } from "../audit/ocsf-schema.ts";
 import { memoryAudit, type MemoryAudit } from "../../setup/memory-audit.ts";
 import { ALICE, BOB, digestOf, ERIN, held, LIFETIME_MS, NOW } from "../../setup/approvals.ts";
 
@@ -227,5 +228,43 @@ describe("a grant", () => {
     for (const id of [open, granted, open, granted]) await desk.cancel(id);
     await expect(decide(open)).rejects.toMatchObject({ code: "conflict" });
     await expect(desk.use(granted, held())).rejects.toMatchObject({ code: "conflict" });
+  });
+});
+
+describe("the audit log", () => {
+  const grant = async (): Promise<ApprovalId> => {
+    const id = await ask();
+    await decide(id);
+    return id;
+  };
+
+  test("tells of what is held, and of what is let go, once each", async () => {
+    const id = await grant();
+    await desk.use(id, held());
+    expect(audit.codes()).toEqual(["approval-requested", "approval-used"]);
+    expect(audit.events[0]).toMatchObject({
+      actor: { user: { uid: ALICE.id } },
+      src_endpoint: { ip: "192.0.2.7" },
+      resources: [{ uid: id }],
+      unmapped: { digest: digestOf("a"), connection: "shop", asks: "1 of approvers" },
+    });
+    expect(JSON.stringify(audit.events)).not.toContain("DELETE FROM orders");
+    expect(audit.events.flatMap((event) => faultsOf(JSON.parse(JSON.stringify(event))))).toEqual([]);
+  });
+
+  test("does not tell of a use that is refused as of a use", async () => {
+    const id = await grant();
+    await expect(desk.use(id, held({ digest: digestOf("b") }))).rejects.toMatchObject({ code: "conflict" });
+    await expect(desk.use("nothing" as ApprovalId, held())).rejects.toMatchObject({ code: "conflict" });
+    expect(audit.codes()).toEqual(["approval-requested"]);
+  });
+
+  test("that cannot be written lets nothing be asked for, and nothing go", async () => {
+    const id = await grant();
+    audit.down = true;
+    await expect(ask()).rejects.toMatchObject({ code: "store-unavailable" });
+    expect(await store.countWaiting(ALICE.id, NOW)).toBe(0);
+    await expect(desk.use(id, held())).rejects.toMatchObject({ code: "store-unavailable" });
+    expect((await store.get(id))?.status).toBe("granted");
   });
 });
