@@ -21,6 +21,9 @@ const MAX_ELEMENTS = 4_000;
 /** SAML nests some ten deep; canonicalisation recurses. */
 const MAX_DEPTH = 64;
 
+/** Wherever it stands: a wrapped signature needs a second one (XML signature wrapping), and nothing honest does. */
+const ASSERTIONS = /<(?:[^\s<>/:]+:)?(?:Encrypted)?Assertion[\s/>]/g;
+
 const SUCCESS = "urn:oasis:names:tc:SAML:2.0:status:Success";
 
 /** What is read of the response around the assertion. It need not be signed, so it can only make us refuse. */
@@ -111,6 +114,7 @@ function textOf(encoded: string): string {
 function demandPlain(xml: string, encrypted: boolean): void {
   if (!hasOnlyElements(xml)) throw new Error("the response has a DOCTYPE, a comment, CDATA or an instruction");
   if (!hasOnlyKnownAlgorithms(xml, encrypted)) throw new Error("the response names an algorithm that is not taken");
+  if ([...xml.matchAll(ASSERTIONS)].length > 1) throw new Error("the response has more than one assertion");
   let [depth, elements] = [0, 0];
   for (const [, closing, , empty] of xml.matchAll(/<(\/?)((?:[^<>"']|"[^"]*"|'[^']*')*?)(\/?)>/g)) {
     depth += closing === "/" ? -1 : empty === "/" ? 0 : 1;
