@@ -38,7 +38,7 @@ export interface AuthDeps extends AuthenticationDeps {
   readonly providers: readonly Provider[];
   readonly passes: PassStore;
   readonly signIns: SignInStore;
-  readonly people: Pick<PeopleStore, "signedIn">;
+  readonly people: Pick<PeopleStore, "signedIn" | "find">;
   readonly sshKeys: SshKeyStore;
   /** As of now: asked at every request. */
   connections(): readonly ConnectionSummary[];

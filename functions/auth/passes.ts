@@ -5,6 +5,7 @@ import { PASS_LIFETIME_MS, type PassText, mintPass } from "../../core/identity/p
 import type { Principal } from "../../core/identity/principal.ts";
 import type { Pass, PassId } from "../../core/ports/pass-store.ts";
 import type { AuthDeps, ConnectionSummary } from "./deps.ts";
+import { asOfLastSignIn } from "./last-sign-in.ts";
 
 /** Members may revoke anyone's passes, and remove anyone's public keys. */
 export const ADMINS = "admins";
@@ -29,7 +30,7 @@ export function accessibleTo(deps: AuthDeps, principal: Principal): readonly Con
 }
 
 /**
- * A new pass for oneself, for an hour.
+ * A new pass for oneself, for an hour, with the groups of one's newest sign-in.
  * @param wish.connection the only connection that it shall open; undefined: every one that its owner may open
  * @returns the pass, and its text, which nobody can learn again. Throws `connection-unknown`, `limit-exceeded`.
  */
@@ -39,7 +40,8 @@ export async function issuePass(
   wish: { connection: string | undefined; label: string },
 ): Promise<{ pass: Pass; text: PassText }> {
   const now = deps.clock();
-  if (wish.connection !== undefined && !accessibleTo(deps, principal).some(({ name }) => name === wish.connection))
+  const owner = await asOfLastSignIn(deps, principal);
+  if (wish.connection !== undefined && !accessibleTo(deps, owner).some(({ name }) => name === wish.connection))
     throw new SallyportError("connection-unknown", "there is no such connection for you", {
       hint: "GET /api/connections lists yours",
     });
@@ -47,7 +49,13 @@ export async function issuePass(
   if (newest.filter((pass) => statusOf(pass, now) === "live").length >= MAX_LIVE_PASSES)
     throw new SallyportError("limit-exceeded", `you have ${MAX_LIVE_PASSES} live passes`, { hint: "revoke some" });
   const { text, hash } = mintPass(randomBytes);
-  const pass = await deps.passes.issue({ ...wish, hash, principal, issuedAt: now, expiresAt: now + PASS_LIFETIME_MS });
+  const pass = await deps.passes.issue({
+    ...wish,
+    hash,
+    principal: owner,
+    issuedAt: now,
+    expiresAt: now + PASS_LIFETIME_MS,
+  });
   deps.logger.info({ principal: principal.id, pass: pass.id, connection: pass.connection }, "pass issued");
   return { pass, text };
 }

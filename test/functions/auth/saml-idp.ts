@@ -23,11 +23,11 @@ interface ServiceMetadata {
   getAssertionConsumerService(binding: string): string;
   isWantAssertionsSigned(): boolean;
 }
-const { IdentityProvider, SamlLib, ServiceProvider } = createRequire(import.meta.url)("samlify") as Samlify;
+const samlify = createRequire(import.meta.url)("samlify") as Samlify;
 
 /** Our metadata as an identity provider reads it. */
 export function readMetadata(metadata: string): ServiceMetadata {
-  return ServiceProvider({ metadata }).entityMeta;
+  return samlify.ServiceProvider({ metadata }).entityMeta;
 }
 
 export interface KeyPair {
@@ -164,7 +164,7 @@ interface Signing {
 /** The response with one part of it signed, by samlify. */
 export function signed(xml: string, { cert, key }: KeyPair, { part = "Assertion", algorithm }: Signing = {}): string {
   const path = `/*[local-name(.)='Response']${part === "Response" ? "" : `/*[local-name(.)='${part}']`}`;
-  return SamlLib.constructSAMLSignature({
+  return samlify.SamlLib.constructSAMLSignature({
     rawSamlMessage: xml,
     referenceTagXPath: path,
     privateKey: key,
@@ -182,7 +182,7 @@ export async function encrypted(
   spMetadata: string,
   algorithms: { data?: string; key?: string } = {},
 ): Promise<string> {
-  const idp = IdentityProvider({
+  const idp = samlify.IdentityProvider({
     entityID: IDP_ENTITY,
     signingCert: bare(pair.cert),
     privateKey: pair.key,
@@ -192,8 +192,8 @@ export async function encrypted(
     singleLogoutService: [{ Binding: "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST", Location: SSO_URL }],
     singleSignOnService: [{ Binding: "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect", Location: SSO_URL }],
   });
-  const sp = ServiceProvider({ metadata: spMetadata });
-  const base64 = await SamlLib.encryptAssertion(idp, sp, xml);
+  const sp = samlify.ServiceProvider({ metadata: spMetadata });
+  const base64 = await samlify.SamlLib.encryptAssertion(idp, sp, xml);
   return Buffer.from(base64, "base64").toString("utf8");
 }
 

@@ -109,13 +109,6 @@ describe("who has signed in", () => {
     withProvider({ metadata });
     expect((await signIn()).status).toBe(303);
   });
-
-  test("has the groups of the newest sign-in, in the session and in a pass that is got with it", async () => {
-    await signIn({ attributes: { groups: ["engineers"] } });
-    const before = await browser.me();
-    await signIn({ attributes: { groups: ["accountants"] } });
-    expect([before["groups"], (await browser.me())["groups"]]).toEqual([["engineers"], ["accountants"]]);
-  });
 });
 
 describe("the request", () => {
