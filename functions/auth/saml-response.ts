@@ -16,8 +16,8 @@ export interface ServiceProvider {
 /** Of the response's base64. Larger than a request may be (shared/request.ts), so that one bound rules. */
 const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/;
 
-/** Elements of the largest response that makes sense: each costs the parsers and the canonicalisation time. */
-const MAX_ELEMENTS = 4_000;
+/** Of 4,000 elements, more than any response that makes sense: each costs the parsers and the canonicalisation time. */
+const MAX_TAGS = 8_000;
 /** SAML nests some ten deep; canonicalisation recurses. */
 const MAX_DEPTH = 64;
 
@@ -115,11 +115,31 @@ function demandPlain(xml: string, encrypted: boolean): void {
   if (!hasOnlyElements(xml)) throw new Error("the response has a DOCTYPE, a comment, CDATA or an instruction");
   if (!hasOnlyKnownAlgorithms(xml, encrypted)) throw new Error("the response names an algorithm that is not taken");
   if ([...xml.matchAll(ASSERTIONS)].length > 1) throw new Error("the response has more than one assertion");
-  let [depth, elements] = [0, 0];
-  for (const [, closing, , empty] of xml.matchAll(/<(\/?)((?:[^<>"']|"[^"]*"|'[^']*')*?)(\/?)>/g)) {
-    depth += closing === "/" ? -1 : empty === "/" ? 0 : 1;
-    if (++elements > MAX_ELEMENTS * 2 || depth > MAX_DEPTH) throw new Error("the response has too many elements");
+  demandBoundedTree(xml);
+}
+
+/** In one pass over the text, however hostile it is. */
+function demandBoundedTree(xml: string): void {
+  let [depth, tags] = [0, 0];
+  for (let at = xml.indexOf("<"); at >= 0;) {
+    const end = endOfTag(xml, at);
+    if (xml[at + 1] === "/") depth--;
+    else if (xml[end - 1] !== "/") depth++;
+    if (++tags > MAX_TAGS || depth > MAX_DEPTH) throw new Error("the response has too many elements");
+    at = xml.indexOf("<", end);
   }
+}
+
+/** Where the tag's `>` is; one inside quotes is none. */
+function endOfTag(xml: string, start: number): number {
+  let quote: string | undefined;
+  for (let at = start + 1; at < xml.length; at++) {
+    const character = xml[at];
+    if (quote !== undefined) quote = character === quote ? undefined : quote;
+    else if (character === ">") return at;
+    else if (character === '"' || character === "'") quote = character;
+  }
+  throw new Error("the response has a tag without an end");
 }
 
 /** The same for what is encrypted: whoever has our certificate can encrypt. */

@@ -23,7 +23,8 @@ interface ServiceMetadata {
   getAssertionConsumerService(binding: string): string;
   isWantAssertionsSigned(): boolean;
 }
-const samlify = createRequire(import.meta.url)("samlify") as Samlify;
+const require = createRequire(import.meta.url);
+const samlify = require("samlify") as Samlify;
 
 /** Our metadata as an identity provider reads it. */
 export function readMetadata(metadata: string): ServiceMetadata {

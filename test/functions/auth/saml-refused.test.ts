@@ -146,6 +146,17 @@ describe("a signature", () => {
       "algorithm",
     ],
     [
+      "with a comment in its digest is none (CVE-2025-29775)",
+      () => good().replace(/<ds:DigestValue>/, "<ds:DigestValue><!-- -->"),
+      "a comment",
+    ],
+    [
+      "with a second SignedInfo is none (CVE-2025-29774)",
+      () => good().replace(/<ds:SignedInfo>[\s\S]*<\/ds:SignedInfo>/, "$&$&"),
+      "",
+    ],
+    ["with a second reference is none", () => good().replace(/<ds:Reference[\s\S]*<\/ds:Reference>/, "$&$&"), ""],
+    [
       "with a stylesheet in its transforms is none",
       () =>
         good().replace(
@@ -323,6 +334,7 @@ describe("what is no plain XML of SAML is not read", () => {
       () => good().replace("<samlp:Status>", `${"<x>".repeat(2000)}${"</x>".repeat(2000)}<samlp:Status>`),
     ],
     ["more elements than make sense", () => good().replace("<samlp:Status>", `${"<x/>".repeat(9_000)}<samlp:Status>`)],
+    ["tags without an end", () => `${good()}${`<a "`.repeat(3_000)}`],
     ["half a document", () => good().slice(0, 900)],
     ["another document", () => "<html/>"],
     ["a response without an assertion", () => good().replace(/<saml:Assertion[\s\S]*<\/saml:Assertion>/, "")],
