@@ -431,6 +431,18 @@ describe("a response belongs to the browser that asked", () => {
     await expectRefused(await browser.post("/auth/saml/corp/finish"));
   });
 
+  test("the page that asks about a sign-in of the provider's own cannot be used for one that answers a request", async () => {
+    const form = new URLSearchParams({ SAMLResponse: Buffer.from(good()).toString("base64") }).toString();
+    const headers = { "content-type": "application/x-www-form-urlencoded" };
+    const answer = await app.request(`${BASE}/auth/saml/corp/acs`, { method: "POST", body: form, headers });
+    const [name = "", value = ""] = answer.headers.getSetCookie()[0]?.split(";")[0]?.split("=") ?? [];
+    expect([answer.status, name]).toEqual([303, "__Host-sallyport-arrived"]);
+    const victim = samlBrowser(app);
+    victim.cookies.set(name, value);
+    expect((await victim.post("/auth/saml/corp/finish")).status).toBe(401);
+    expect(victim.cookies.has(SESSION)).toBe(false);
+  });
+
   test("a sign-in is not kept when nobody can tell whether it is new", async () => {
     const useOnce = async (): Promise<never> => Promise.reject(new Error("disk full"));
     const broken = samlBrowser(authApp({ ...deps, signIns: { ...deps.signIns, useOnce } }));

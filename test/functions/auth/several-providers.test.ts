@@ -170,7 +170,12 @@ describe("a provider", () => {
 
   test("has an address of its own to come back to, and cannot pass off what another gave (mix-up)", async () => {
     const claims = { sub: "7", email: "bo@partner.example" };
-    expect((await signInAt(partner, "partner", claims, "/auth/callback")).response.status).toBe(401);
+    const { response } = await signInAt(partner, "partner", claims, "/auth/callback");
+    expect([response.status, await response.json()]).toMatchObject([
+      401,
+      { detail: expect.stringContaining("not started in this browser") as string },
+    ]);
+    expect(log.join()).not.toContain("a sign-in failed"); // the other provider was not asked to redeem the code
     expect((await signInAt(partner, "partner", claims, "/auth/callback/corp")).response.status).toBe(404);
     const away = await app.request(`${BASE}/auth/login?provider=partner`);
     const query = new URL(away.headers.get("location") ?? "").searchParams;
