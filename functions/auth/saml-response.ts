@@ -24,6 +24,9 @@ const MAX_DEPTH = 64;
 /** Wherever it stands: a wrapped signature needs a second one (XML signature wrapping), and nothing honest does. */
 const ASSERTIONS = /<(?:[^\s<>/:]+:)?(?:Encrypted)?Assertion[\s/>]/g;
 
+/** Of what the response says, in the log: nobody has vouched for it yet. */
+const MAX_LOGGED = 200;
+
 const SUCCESS = "urn:oasis:names:tc:SAML:2.0:status:Success";
 
 /** What is read of the response around the assertion. It need not be signed, so it can only make us refuse. */
@@ -91,8 +94,8 @@ export async function verifyResponse(
   const xml = textOf(encoded);
   demandPlain(xml, true);
   const { $, Issuer, Status } = envelope.parse(await parseXml2JsFromString(xml)).Response;
-  if (Status[0].StatusCode[0].$.Value !== SUCCESS)
-    throw new Error(`the provider says ${Status[0].StatusCode[0].$.Value}`);
+  const status = Status[0].StatusCode[0].$.Value;
+  if (status !== SUCCESS) throw new Error(`the provider says ${status.slice(0, MAX_LOGGED)}`);
   // SAML bindings §3.5.5.2 demands a Destination of signed responses; of others the signed Recipient says the same.
   if ($.Destination !== undefined && $.Destination !== ours.acsUrl)
     throw new Error("the response is for another address");

@@ -6,8 +6,7 @@ import type { Clock } from "../../core/ports/clock.ts";
 import type { OnceId } from "../../core/ports/sign-in-store.ts";
 import type { Site } from "../shared/site.ts";
 import type { PendingSaml } from "./pending-sign-in.ts";
-import { samlEndpointOf } from "./saml-metadata.ts";
-import { type ServiceProvider, samlOf, verifyResponse } from "./saml-response.ts";
+import type { ServiceProvider } from "./saml-response.ts";
 import type { Prompt } from "./sign-in-ways.ts";
 
 export interface SamlSignIn {
@@ -23,6 +22,13 @@ export interface SamlSignIn {
   metadata(): Promise<string>;
 }
 
+/** The libraries of XML, not before somebody needs them: they take longer to load than all the rest of signing in. */
+const xml = {
+  endpointOf: async (provider: SamlProvider): Promise<SamlEndpoint> =>
+    (await import("./saml-metadata.ts")).samlEndpointOf(provider),
+  responses: () => import("./saml-response.ts"),
+};
+
 /** SAML bindings §3.4.3: at most 80 bytes. Unguessable, like the request's id. */
 const RANDOM_BYTES = 20;
 
@@ -33,17 +39,19 @@ const RANDOM_BYTES = 20;
 export function samlSignIn(provider: SamlProvider, site: Site, clock: Clock): SamlSignIn {
   const ours = serviceProviderOf(provider.id, site);
   let reading: Promise<SamlEndpoint> | undefined;
-  const endpoint = (): Promise<SamlEndpoint> => (reading ??= samlEndpointOf(provider));
+  const endpoint = (): Promise<SamlEndpoint> => (reading ??= xml.endpointOf(provider));
   return {
     begin: async (returnTo, prompt) => {
       const requestId = `_${randomBytes(RANDOM_BYTES).toString("hex")}`; // xs:ID begins with a letter or an underscore
       const relayState = randomBytes(RANDOM_BYTES).toString("base64url");
+      const { samlOf } = await xml.responses();
       const saml = samlOf(provider, await endpoint(), ours, { id: requestId, forceAuthn: prompt === "login" });
       const url = new URL(await saml.getAuthorizeUrlAsync(relayState, undefined, {}));
       return { url, pending: { kind: "saml", provider: provider.id, requestId, relayState, returnTo } };
     },
     accept: async (encoded) => {
       const idp = await endpoint();
+      const { verifyResponse } = await xml.responses();
       const { assertion, inResponseTo } = await verifyResponse(encoded, provider, idp, ours).catch(refuse);
       const person = personFromAssertion(assertion, {
         issuer: idp.entityId,
@@ -60,10 +68,11 @@ export function samlSignIn(provider: SamlProvider, site: Site, clock: Clock): Sa
       if (inResponseTo === undefined || inResponseTo === person.inResponseTo) return person;
       return refuse(new Error("the response answers another request than its assertion"));
     },
-    metadata: async () =>
-      samlOf(provider, await endpoint(), ours).generateServiceProviderMetadata(
-        provider.decryption?.certificate ?? null,
-      ),
+    metadata: async () => {
+      const { samlOf } = await xml.responses();
+      const saml = samlOf(provider, await endpoint(), ours);
+      return saml.generateServiceProviderMetadata(provider.decryption?.certificate ?? null);
+    },
   };
 }
 
@@ -81,7 +90,7 @@ export function onceIdOf(provider: string, assertionId: string): OnceId {
 export async function checkSamlProviders(providers: readonly SamlProvider[]): Promise<void> {
   const names = new Set<string>();
   for (const provider of providers) {
-    const { entityId } = await samlEndpointOf(provider);
+    const { entityId } = await xml.endpointOf(provider);
     if (names.has(entityId)) throw invalid(provider, `is ${entityId}, as another one is`);
     names.add(entityId);
     if (provider.decryption !== undefined) demandPair(provider, provider.decryption);
