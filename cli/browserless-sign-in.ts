@@ -51,10 +51,10 @@ export async function signInOverHttp(
 export function browserless(): Browserless {
   const jar = new Map<string, Cookie[]>();
   const cookie = (url: string): string => cookieHeader(jar, new URL(url));
-  const load = async (url: URL, init: RequestInit): Promise<LoadedPage> => {
+  const load = async (url: URL, init: RequestInit, from = url): Promise<LoadedPage> => {
     let request = { url, init };
     for (let hops = 0; hops <= MAX_REDIRECTS; hops++) {
-      const response = await send(jar, request.url, request.init);
+      const response = await send(jar, request.url, request.init, hops === 0 ? from : request.url);
       const location = response.headers.get("location");
       if (response.status < 300 || response.status >= 400 || location === null)
         return { url: request.url, status: response.status, text: await textOf(response) };
@@ -72,15 +72,16 @@ export function browserless(): Browserless {
       const url = new URL(form.action, page.url);
       const body = new URLSearchParams({ ...form.hidden, ...fields });
       if (form.method === "get") return load(new URL(`?${body.toString()}`, url), { method: "GET" });
-      return load(url, { method: "POST", body, headers: { origin: page.url.origin } });
+      return load(url, { method: "POST", body, headers: { origin: page.url.origin } }, page.url);
     },
   };
 }
 
-async function send(jar: Map<string, Cookie[]>, url: URL, init: RequestInit): Promise<Response> {
+async function send(jar: Map<string, Cookie[]>, url: URL, init: RequestInit, from: URL): Promise<Response> {
   const headers = new Headers(init.headers);
   headers.set("accept", "text/html,*/*;q=0.5");
-  const cookie = cookieHeader(jar, url);
+  // SameSite=Lax, as all cookies are taken to be: with another site's form none is sent (RFC 6265bis §5.6.7).
+  const cookie = url.hostname === from.hostname ? cookieHeader(jar, url) : "";
   if (cookie !== "") headers.set("cookie", cookie);
   const signal = AbortSignal.timeout(TIMEOUT_MS);
   const response = await fetch(url, { ...init, headers, redirect: "manual", signal });

@@ -1,12 +1,12 @@
 import type { Logger } from "pino";
-import { parse } from "yaml";
-import { DEFAULT_PROVIDER_ID, parseIdentity } from "../core/config/identity.ts";
+import { DEFAULT_PROVIDER_ID } from "../core/config/identity.ts";
 import { SallyportError } from "../core/errors.ts";
 import { DEMO_PEOPLE } from "../local/demo-people.ts";
 import { parseAddress } from "./address.ts";
 import { SECRET_VARIABLE, type ServeFlags, SMTP_SECRET_VARIABLE } from "./commands/serve.ts";
+import { readIdentityFile } from "./identity-file.ts";
 import { newLogger } from "./log.ts";
-import { readPrivate, readPublic } from "./private-files.ts";
+import { readPrivate } from "./private-files.ts";
 import { type IdentityProvider, serve, type ServeOptions } from "./serve.ts";
 import { untilStopped } from "./until-stopped.ts";
 
@@ -76,18 +76,7 @@ async function identityOfFile(file: string, { oidcIssuer, oidcClientId }: ServeF
     throw new SallyportError("bad-request", "--identity takes the place of --oidc-issuer and --oidc-client-id", {
       hint: "Put that provider into the file as well.",
     });
-  const text = await readPublic(file);
-  if (text === undefined) throw new SallyportError("configuration-invalid", `${file} is not there`);
-  return { kind: "settings", settings: parseIdentity(yamlOf(text, file), file) };
-}
-
-function yamlOf(text: string, file: string): unknown {
-  try {
-    return parse(text);
-  } catch (cause) {
-    const why = cause instanceof Error ? `: ${cause.message.split("\n", 1)[0] ?? ""}` : "";
-    throw new SallyportError("configuration-invalid", `${file} is no YAML${why}`, { cause });
-  }
+  return { kind: "settings", settings: await readIdentityFile(file) };
 }
 
 async function mailOf({ smtpUrl: url, smtpPasswordFile, mailFrom: from }: ServeFlags): Promise<ServeOptions["mail"]> {

@@ -26,6 +26,7 @@ import { type AuthenticatedEnv, authenticated } from "../shared/authenticated.ts
 import { label, readBody, readQuery } from "../shared/request.ts";
 import { siteOf } from "../shared/site.ts";
 import type { AuthDeps } from "./deps.ts";
+import { asOfLastSignIn, demandBrowser } from "./last-sign-in.ts";
 import { decidedPage, enterCodePage, reviewPage } from "./device-pages.ts";
 
 const UNNAMED_DEVICE = "a device without a name";
@@ -71,7 +72,8 @@ export function deviceRoutes(deps: AuthDeps): Hono<AuthenticatedEnv> {
       return c.html(reviewPage(principal, await openRequest(deps, principal, user_code), deps.clock()));
     })
     .post("/auth/device/decision", signedIn, async (c) => {
-      const principal = c.get("principal");
+      demandBrowser(c);
+      const principal = await asOfLastSignIn(deps, c.get("principal"));
       const { user_code, decision } = await readBody(c, decisionBody);
       const row = await openRequest(deps, principal, user_code);
       const answer =

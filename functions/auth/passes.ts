@@ -9,6 +9,7 @@ import type { VerifiedToken } from "../../core/identity/session-token.ts";
 import type { Pass, PassId } from "../../core/ports/pass-store.ts";
 import type { AuthDeps, ConnectionSummary } from "./deps.ts";
 import { attempted } from "./refusals.ts";
+import { asOfLastSignIn } from "./last-sign-in.ts";
 
 /** Members may revoke anyone's passes, and remove anyone's public keys. */
 export const ADMINS = "admins";
@@ -33,7 +34,7 @@ export function accessibleTo(deps: AuthDeps, principal: Principal): readonly Con
 }
 
 /**
- * A new pass for oneself, for an hour.
+ * A new pass for oneself, for an hour, with the groups of one's newest sign-in.
  * @param wish.connection the only connection that it shall open; undefined: every one that its owner may open
  * @param from            the address that asks
  * @returns the pass, and its text, which nobody can learn again: it is given out when the audit log has it. Throws
@@ -66,7 +67,8 @@ async function newPass(
   wish: Wish,
 ): Promise<{ pass: Pass; text: PassText }> {
   const now = deps.clock();
-  if (wish.connection !== undefined && !accessibleTo(deps, principal).some(({ name }) => name === wish.connection))
+  const owner = await asOfLastSignIn(deps, principal);
+  if (wish.connection !== undefined && !accessibleTo(deps, owner).some(({ name }) => name === wish.connection))
     throw new SallyportError("connection-unknown", "there is no such connection for you", {
       hint: "GET /api/connections lists yours",
     });
@@ -74,7 +76,13 @@ async function newPass(
   if (newest.filter((pass) => statusOf(pass, now) === "live").length >= MAX_LIVE_PASSES)
     throw new SallyportError("limit-exceeded", `you have ${MAX_LIVE_PASSES} live passes`, { hint: "revoke some" });
   const { text, hash } = mintPass(randomBytes);
-  const pass = await deps.passes.issue({ ...wish, hash, principal, issuedAt: now, expiresAt: now + PASS_LIFETIME_MS });
+  const pass = await deps.passes.issue({
+    ...wish,
+    hash,
+    principal: owner,
+    issuedAt: now,
+    expiresAt: now + PASS_LIFETIME_MS,
+  });
   await unlessEnded(deps, pass, since);
   deps.logger.info({ principal: principal.id, pass: pass.id, connection: pass.connection }, "pass issued");
   return { pass, text };

@@ -16,10 +16,16 @@ export interface ServiceProvider {
 /** Of the response's base64. Larger than a request may be (shared/request.ts), so that one bound rules. */
 const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/;
 
-/** Elements of the largest response that makes sense: each costs the parsers and the canonicalisation time. */
-const MAX_ELEMENTS = 4_000;
+/** Of 4,000 elements, more than any response that makes sense: each costs the parsers and the canonicalisation time. */
+const MAX_TAGS = 8_000;
 /** SAML nests some ten deep; canonicalisation recurses. */
 const MAX_DEPTH = 64;
+
+/** Wherever it stands: a wrapped signature needs a second one (XML signature wrapping), and nothing honest does. */
+const ASSERTIONS = /<(?:[^\s<>/:]+:)?(?:Encrypted)?Assertion[\s/>]/g;
+
+/** Of what the response says, in the log: nobody has vouched for it yet. */
+const MAX_LOGGED = 200;
 
 const SUCCESS = "urn:oasis:names:tc:SAML:2.0:status:Success";
 
@@ -88,8 +94,8 @@ export async function verifyResponse(
   const xml = textOf(encoded);
   demandPlain(xml, true);
   const { $, Issuer, Status } = envelope.parse(await parseXml2JsFromString(xml)).Response;
-  if (Status[0].StatusCode[0].$.Value !== SUCCESS)
-    throw new Error(`the provider says ${Status[0].StatusCode[0].$.Value}`);
+  const status = Status[0].StatusCode[0].$.Value;
+  if (status !== SUCCESS) throw new Error(`the provider says ${status.slice(0, MAX_LOGGED)}`);
   // SAML bindings §3.5.5.2 demands a Destination of signed responses; of others the signed Recipient says the same.
   if ($.Destination !== undefined && $.Destination !== ours.acsUrl)
     throw new Error("the response is for another address");
@@ -111,11 +117,32 @@ function textOf(encoded: string): string {
 function demandPlain(xml: string, encrypted: boolean): void {
   if (!hasOnlyElements(xml)) throw new Error("the response has a DOCTYPE, a comment, CDATA or an instruction");
   if (!hasOnlyKnownAlgorithms(xml, encrypted)) throw new Error("the response names an algorithm that is not taken");
-  let [depth, elements] = [0, 0];
-  for (const [, closing, , empty] of xml.matchAll(/<(\/?)((?:[^<>"']|"[^"]*"|'[^']*')*?)(\/?)>/g)) {
-    depth += closing === "/" ? -1 : empty === "/" ? 0 : 1;
-    if (++elements > MAX_ELEMENTS * 2 || depth > MAX_DEPTH) throw new Error("the response has too many elements");
+  if ([...xml.matchAll(ASSERTIONS)].length > 1) throw new Error("the response has more than one assertion");
+  demandBoundedTree(xml);
+}
+
+/** In one pass over the text, however hostile it is. */
+function demandBoundedTree(xml: string): void {
+  let [depth, tags] = [0, 0];
+  for (let at = xml.indexOf("<"); at >= 0;) {
+    const end = endOfTag(xml, at);
+    if (xml[at + 1] === "/") depth--;
+    else if (xml[end - 1] !== "/") depth++;
+    if (++tags > MAX_TAGS || depth > MAX_DEPTH) throw new Error("the response has too many elements");
+    at = xml.indexOf("<", end);
   }
+}
+
+/** Where the tag's `>` is; one inside quotes is none. */
+function endOfTag(xml: string, start: number): number {
+  let quote: string | undefined;
+  for (let at = start + 1; at < xml.length; at++) {
+    const character = xml[at];
+    if (quote !== undefined) quote = character === quote ? undefined : quote;
+    else if (character === ">") return at;
+    else if (character === '"' || character === "'") quote = character;
+  }
+  throw new Error("the response has a tag without an end");
 }
 
 /** The same for what is encrypted: whoever has our certificate can encrypt. */

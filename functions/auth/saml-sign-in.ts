@@ -22,8 +22,12 @@ export interface SamlSignIn {
   metadata(): Promise<string>;
 }
 
-/** Readers of XML are as large as all the rest of a function: they are loaded where somebody signs in by SAML, and nowhere else. */
-const xml = async () => ({ ...(await import("./saml-metadata.ts")), ...(await import("./saml-response.ts")) });
+/** The libraries of XML, not before somebody needs them: they take longer to load than all the rest of signing in. */
+const xml = {
+  endpointOf: async (provider: SamlProvider): Promise<SamlEndpoint> =>
+    (await import("./saml-metadata.ts")).samlEndpointOf(provider),
+  responses: () => import("./saml-response.ts"),
+};
 
 /** SAML bindings §3.4.3: at most 80 bytes. Unguessable, like the request's id. */
 const RANDOM_BYTES = 20;
@@ -35,20 +39,19 @@ const RANDOM_BYTES = 20;
 export function samlSignIn(provider: SamlProvider, site: Site, clock: Clock): SamlSignIn {
   const ours = serviceProviderOf(provider.id, site);
   let reading: Promise<SamlEndpoint> | undefined;
-  const endpoint = (): Promise<SamlEndpoint> =>
-    (reading ??= xml().then(({ samlEndpointOf }) => samlEndpointOf(provider)));
+  const endpoint = (): Promise<SamlEndpoint> => (reading ??= xml.endpointOf(provider));
   return {
     begin: async (returnTo, prompt) => {
       const requestId = `_${randomBytes(RANDOM_BYTES).toString("hex")}`; // xs:ID begins with a letter or an underscore
       const relayState = randomBytes(RANDOM_BYTES).toString("base64url");
-      const { samlOf } = await xml();
+      const { samlOf } = await xml.responses();
       const saml = samlOf(provider, await endpoint(), ours, { id: requestId, forceAuthn: prompt === "login" });
       const url = new URL(await saml.getAuthorizeUrlAsync(relayState, undefined, {}));
       return { url, pending: { kind: "saml", provider: provider.id, requestId, relayState, returnTo } };
     },
     accept: async (encoded) => {
       const idp = await endpoint();
-      const { verifyResponse } = await xml();
+      const { verifyResponse } = await xml.responses();
       const { assertion, inResponseTo } = await verifyResponse(encoded, provider, idp, ours).catch(refuse);
       const person = personFromAssertion(assertion, {
         issuer: idp.entityId,
@@ -66,7 +69,7 @@ export function samlSignIn(provider: SamlProvider, site: Site, clock: Clock): Sa
       return refuse(new Error("the response answers another request than its assertion"));
     },
     metadata: async () => {
-      const { samlOf } = await xml();
+      const { samlOf } = await xml.responses();
       const saml = samlOf(provider, await endpoint(), ours);
       return saml.generateServiceProviderMetadata(provider.decryption?.certificate ?? null);
     },
@@ -85,11 +88,9 @@ export function onceIdOf(provider: string, assertionId: string): OnceId {
  * and keys that are not what they should be, and for two providers that are the same one.
  */
 export async function checkSamlProviders(providers: readonly SamlProvider[]): Promise<void> {
-  if (providers.length === 0) return;
-  const { samlEndpointOf } = await xml();
   const names = new Set<string>();
   for (const provider of providers) {
-    const { entityId } = await samlEndpointOf(provider);
+    const { entityId } = await xml.endpointOf(provider);
     if (names.has(entityId)) throw invalid(provider, `is ${entityId}, as another one is`);
     names.add(entityId);
     if (provider.decryption !== undefined) demandPair(provider, provider.decryption);

@@ -6,12 +6,14 @@ import { join } from "node:path";
 import { connect } from "node:tls";
 import { pino } from "pino";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { readIdentityFile } from "../../cli/identity-file.ts";
 import { serve, type ServeOptions } from "../../cli/serve.ts";
 import { DEMO_PASSWORD, DEMO_PEOPLE } from "../../local/demo-people.ts";
 import { freePort } from "../../local/embedded-postgres.ts";
 import { startOidcProvider } from "../../local/oidc-provider.ts";
 import { testAuthority } from "../setup/certificates.ts";
-import { signInOverHttp } from "../setup/http-sign-in.ts";
+import { browserless, signInOverHttp } from "../setup/http-sign-in.ts";
+import { rsaPair } from "../functions/auth/saml-idp.ts";
 
 const HERE = { host: "127.0.0.1", port: 0 };
 
@@ -134,6 +136,58 @@ describe("with what an operator brings", () => {
     expect(me).toMatchObject({ id: `${provider.issuer}|dave`, groups: ["admins"] });
     await running.close();
     await provider.close();
+  });
+
+  test("people sign in at each provider of a file, with the secrets of the state's folder", async () => {
+    const http = { ...HERE, port: await freePort() };
+    const client = { id: "gateway", secret: "s3cret" };
+    const redirectUris = [`http://127.0.0.1:${http.port}/auth/callback/shop`];
+    const provider = await startOidcProvider({ ...HERE, people: DEMO_PEOPLE, client: { ...client, redirectUris } });
+    const { cert } = await rsaPair();
+    const providers = [
+      { kind: "oidc", id: "shop", domains: ["shop.example"], issuer: provider.issuer, clientId: client.id, clientSecret: { secret: "idp" }, scopes: ["email", "groups"] },
+      { kind: "saml", id: "corp", metadata: { entityId: "urn:corp", ssoUrl: "https://sso.example", certificates: [cert] } },
+    ]; // prettier-ignore
+    const file = join(options.config, "identity.yaml");
+    await writeFile(file, JSON.stringify({ providers }));
+    const identity = { kind: "settings", settings: await readIdentityFile(file) } as const;
+    await expect(serve({ ...options, identity })).rejects.toMatchObject({
+      code: "configuration-invalid",
+      message: 'identity provider "shop": the secret "idp" is missing',
+    });
+    await mkdir(join(options.state, "secrets"), { recursive: true });
+    await writeFile(join(options.state, "secrets", "idp"), `${client.secret}\n`, { mode: 0o600 });
+    const running = await serve({ ...options, http, identity });
+    expect(running.issuer).toBe(`${provider.issuer}, saml:corp`);
+    const browser = browserless();
+    const asked = await browser.open(`${running.url}/auth/login`);
+    const onward = await browser.submit(asked, { email: "dave@shop.example" });
+    const link = /href="(\/auth\/login[^"]*)"/.exec(onward.text)?.[1] ?? "";
+    const form = await browser.open(running.url + link.replaceAll("&amp;", "&"));
+    await browser.submit(form, { user: "dave", password: DEMO_PASSWORD });
+    const me = await fetch(`${running.url}/api/me`, { headers: { cookie: browser.cookie(running.url) } });
+    expect(await me.json()).toMatchObject({ id: `${provider.issuer}|dave`, groups: ["admins"] });
+    const metadata = await (await fetch(`${running.url}/auth/saml/corp/metadata`)).text();
+    expect(metadata).toContain(`Location="${running.url}/auth/saml/corp/acs"`);
+    await running.close();
+    await provider.close();
+  });
+
+  test.each([
+    ["providers: [", "is no YAML"],
+    ["providers: []", "providers: "],
+    [
+      "providers: [{kind: oidc, id: x, issuer: 'http://x.example', clientId: x, clientSecret: {secret: x}}]",
+      "issuer: must be https",
+    ],
+  ])("a file of providers that is not valid is told with its place: %s", async (text, why) => {
+    const file = join(options.config, "identity.yaml");
+    await writeFile(file, text);
+    await expect(readIdentityFile(file)).rejects.toMatchObject({
+      code: "configuration-invalid",
+      message: expect.stringContaining(why) as string,
+    });
+    await expect(readIdentityFile(`${file}.gone`)).rejects.toThrow("is not there");
   });
 
   test("the gateway shows the certificate that was given, and clients are told its authority", async () => {

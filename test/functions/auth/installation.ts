@@ -6,9 +6,9 @@ import { getRequestListener } from "@hono/node-server";
 import { getConnInfo } from "@hono/node-server/conninfo";
 import type { Hono } from "hono";
 import { pino } from "pino";
-import type { OidcProvider } from "../../../core/config/identity.ts";
 import { auditTo } from "../../../core/audit/audit.ts";
 import { NO_SERVICES } from "../../../core/config/services.ts";
+import type { OidcProvider, Provider } from "../../../core/config/identity.ts";
 import type { Principal, PrincipalId } from "../../../core/identity/principal.ts";
 import { type TokenUse, issueSessionToken } from "../../../core/identity/session-token.ts";
 import type { TokenId } from "../../../core/ports/sign-in-store.ts";
@@ -107,7 +107,10 @@ export interface Installation {
 }
 
 /** The auth app and the embedded provider, both listening, with the demo's people. */
-export async function startInstallation(over: Partial<AuthDeps> = {}): Promise<Installation> {
+export async function startInstallation(
+  over: Partial<AuthDeps> = {},
+  providers: (embedded: OidcProvider) => readonly Provider[] = (embedded) => [embedded],
+): Promise<Installation> {
   let app: Hono | undefined;
   const listener = getRequestListener(async (request, env) =>
     app === undefined ? new Response(null, { status: 503 }) : app.fetch(request, env),
@@ -119,7 +122,7 @@ export async function startInstallation(over: Partial<AuthDeps> = {}): Promise<I
   const client = { ...CLIENT, redirectUris: [`${baseUrl}/auth/callback`] };
   const provider = await startOidcProvider({ port: 0, host: "127.0.0.1", people: DEMO_PEOPLE, client });
   const plain = depsInMemory({ baseUrl, clientAddress: (c) => getConnInfo(c).remote.address ?? "unknown", ...over });
-  const deps = { ...plain, providers: [oidcProvider(provider.issuer)] };
+  const deps = { ...plain, providers: providers(oidcProvider(provider.issuer)) };
   app = authApp(deps);
   const close = async (): Promise<void> => {
     server.close();
