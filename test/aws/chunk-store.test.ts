@@ -110,7 +110,7 @@ describe("the chunk store on S3", () => {
     ["writes under way that do not end", { status: 409, code: "ConditionalRequestConflict" }],
   ])("says after nothing but %s that it is unavailable, and leaves nothing behind", async (_what, fate) => {
     fake.fate = () => fate;
-    await expect(put()).rejects.toMatchObject({ code: "store-unavailable" });
+    await expect(put(body, { deadlineMs: 1_500 })).rejects.toMatchObject({ code: "store-unavailable" });
     expect(fake.objects.size).toBe(0);
     const store = storeOf({ deadlineMs: 1_500 });
     for (const ask of [
