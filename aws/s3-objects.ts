@@ -14,7 +14,7 @@ const MAX_CONFLICT_TRIES = 5;
 const CONFLICT_WAIT_MS = 50;
 
 /** The HTTP status of a refusal by the service; undefined for any other failure. */
-export function statusOf(thrown: unknown): number | undefined {
+function statusOf(thrown: unknown): number | undefined {
   const { $metadata } = (thrown ?? {}) as { $metadata?: { httpStatusCode?: number } };
   return $metadata?.httpStatusCode;
 }
