@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { createRequire } from "node:module";
 import type { AddressInfo } from "node:net";
-import type * as Ses from "aws-ses-v2-local";
+import type Ses from "aws-ses-v2-local";
 
 // Its types and what a loader makes of its default export do not agree.
 const require = createRequire(import.meta.url);
