@@ -143,6 +143,16 @@ describe("the chunk store on S3", () => {
     await expect(put(other)).rejects.toMatchObject({ code: "conflict" });
   });
 
+  it("reads a chunk again that broke off, once", async () => {
+    await put();
+    fates("GET", "cut");
+    expect(Buffer.from(await storeOf().get(key)).equals(body)).toBe(true);
+    fake.asked.length = 0;
+    fake.fate = () => "cut";
+    await expect(storeOf().get(key)).rejects.toMatchObject({ code: "store-unavailable" });
+    expect(fake.asked).toHaveLength(2);
+  });
+
   it("gives no bytes that broke off, that are not those of S3's checksum, or that are more than a chunk's", async () => {
     const store = storeOf({ deadlineMs: 1_500 });
     await put();
