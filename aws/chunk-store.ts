@@ -26,7 +26,7 @@ const PAGE = 1_000;
 const PREFIX = "recordings/";
 
 /** How long objects cannot be deleted or replaced (S3 Object Lock), from when they are put. */
-export interface Retention {
+interface Retention {
   /** COMPLIANCE: by nobody; GOVERNANCE: but by whoever has the permission to bypass it. */
   readonly mode: ObjectLockMode;
   readonly days: number;

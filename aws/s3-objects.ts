@@ -1,5 +1,6 @@
 import {
   GetObjectCommand,
+  type GetObjectCommandOutput,
   HeadObjectCommand,
   PutObjectCommand,
   type PutObjectCommandInput,
@@ -13,8 +14,11 @@ import { SallyportError } from "../core/errors.ts";
 const MAX_CONFLICT_TRIES = 5;
 const CONFLICT_WAIT_MS = 50;
 
+/** Of an object whose body broke off, or is not that of its checksum. */
+const MAX_READS = 2;
+
 /** The HTTP status of a refusal by the service; undefined for any other failure. */
-export function statusOf(thrown: unknown): number | undefined {
+function statusOf(thrown: unknown): number | undefined {
   const { $metadata } = (thrown ?? {}) as { $metadata?: { httpStatusCode?: number } };
   return $metadata?.httpStatusCode;
 }
@@ -90,21 +94,32 @@ export async function getBounded(
   unless?: string,
 ): Promise<StoredObject | "unchanged" | undefined> {
   const command = new GetObjectCommand({ Bucket: bucket, Key: key, IfNoneMatch: unless, ChecksumMode: "ENABLED" });
-  let answer;
-  try {
-    answer = await client.send(command, { abortSignal });
-  } catch (thrown) {
-    if (statusOf(thrown) === 304) return "unchanged";
-    if (nameOf(thrown) === "NoSuchKey") return undefined;
-    throw thrown;
+  for (let reads = 1; ; reads++) {
+    let answer;
+    try {
+      answer = await client.send(command, { abortSignal });
+    } catch (thrown) {
+      if (statusOf(thrown) === 304) return "unchanged";
+      if (nameOf(thrown) === "NoSuchKey") return undefined;
+      throw thrown;
+    }
+    try {
+      return { bytes: await bodyOf(answer, limit, abortSignal), etag: answer.ETag ?? "" };
+    } catch (thrown) {
+      // The SDK tries again up to the headers only.
+      if (thrown instanceof SallyportError || abortSignal.aborted || reads >= MAX_READS) throw thrown;
+    }
   }
+}
+
+/** A whole body. At its end the SDK has compared it with the checksum that S3 keeps; one that breaks off is an error of its stream. */
+async function bodyOf(answer: GetObjectCommandOutput, limit: number, abortSignal: AbortSignal): Promise<Buffer> {
   const body = answer.Body as Readable;
   const tooLarge = new SallyportError("store-unavailable", "a stored object is larger than any of ours");
   if ((answer.ContentLength ?? 0) > limit) {
     body.destroy();
     throw tooLarge;
   }
-  // At the stream's end the SDK has compared it with the checksum that S3 keeps.
   const parts: Uint8Array[] = [];
   let length = 0;
   for await (const part of addAbortSignal(abortSignal, body) as AsyncIterable<Uint8Array>) {
@@ -112,9 +127,7 @@ export async function getBounded(
     if (length > limit) throw tooLarge;
     parts.push(part);
   }
-  if (answer.ContentLength !== undefined && length !== answer.ContentLength)
-    throw new SallyportError("store-unavailable", "a stored object broke off while it was read");
-  return { bytes: Buffer.concat(parts), etag: answer.ETag ?? "" };
+  return Buffer.concat(parts);
 }
 
 /**

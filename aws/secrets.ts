@@ -1,6 +1,7 @@
 import { GetSecretValueCommand, type SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
 import type { Instant } from "../core/brand.ts";
 import { SallyportError } from "../core/errors.ts";
+import { boundedMap } from "../core/policy/bounded-map.ts";
 import type { Clock } from "../core/ports/clock.ts";
 import type { Secrets } from "../core/ports/secrets.ts";
 import { answered } from "./answered.ts";
@@ -11,11 +12,11 @@ const NAME = /^[A-Za-z0-9/_+=.@-]{1,256}$/;
 const RDS_NAME = /^rds![A-Za-z0-9-]{1,128}$/;
 /** Whoever is let in is let in for a pass's hour; a password that is known for minutes longer makes no difference, a call per log-in would. */
 const MAX_AGE_MS = 5 * 60_000;
-/** Secrets in memory: more targets than one gateway has. The oldest goes first. */
+/** Secrets in memory: more targets than one gateway has. What was not asked for longest goes first. */
 const MAX_KEPT = 1_000;
 
 interface Kept {
-  readonly since: Instant;
+  since: Instant;
   readonly value: Promise<string>;
 }
 
@@ -31,19 +32,12 @@ export interface ManagedSecretsOptions {
  * is the password; any other text is the secret itself, one line feed at its end apart.
  */
 export function managedSecrets({ client, prefix, clock }: ManagedSecretsOptions): Secrets {
-  const kept = new Map<string, Kept>();
+  const kept = boundedMap<string, Kept>(MAX_KEPT);
   const read = (name: string): Promise<string> => {
     const value = answered("read a secret", (signal) => readSecret(client, idOf(prefix, name), name, signal));
-    const entry = { since: clock(), value };
-    kept.delete(name);
+    const entry: Kept = { since: clock(), value };
     kept.set(name, entry);
-    for (const [oldest] of kept) {
-      if (kept.size <= MAX_KEPT) break;
-      kept.delete(oldest);
-    }
-    value.catch(() => {
-      if (kept.get(name) === entry) kept.delete(name);
-    });
+    value.catch(() => (entry.since = -Infinity)); // a failure is not remembered
     return value;
   };
   return {

@@ -18,7 +18,7 @@ export type SecretSource = (fresh?: "fresh") => Promise<string | undefined>;
 /** Rejects with `configuration-invalid` where tokens are demanded and there is nobody to make them. */
 export function secretSource({ secrets, targetTokens }: TargetSecretDeps, connection: ConnectionConfig): SecretSource {
   const { credentials, target, name } = connection;
-  if (!("iam" in credentials)) {
+  if (!("iam" in credentials) || credentials.iam !== true) {
     const named = "key" in credentials ? credentials.key : credentials.password;
     return async (fresh) => named && secrets.get(named.secret, fresh);
   }

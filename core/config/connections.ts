@@ -36,8 +36,12 @@ const postgresConnection = z
       otherDatabases: z.boolean().default(false),
       tls: targetTls.prefault({}),
     }),
-    credentials: z.union([
-      z.strictObject({ user: z.string().min(1).max(63), password: secretRef.optional() }),
+    credentials: z.discriminatedUnion("iam", [
+      z.strictObject({
+        user: z.string().min(1).max(63),
+        password: secretRef.optional(),
+        iam: z.undefined().optional(),
+      }),
       /** A token of RDS IAM authentication in a password's place, which is good for 15 minutes. */
       z.strictObject({
         user: z.string().min(1).max(63),
@@ -49,7 +53,7 @@ const postgresConnection = z
       }),
     ]),
   })
-  .refine(({ credentials, target }) => !("iam" in credentials) || target.tls.mode === "verify-full", {
+  .refine(({ credentials, target }) => credentials.iam !== true || target.tls.mode === "verify-full", {
     message: "credentials by iam need tls.mode verify-full: the target gets the token in clear text inside TLS",
     path: ["target", "tls", "mode"],
   });

@@ -110,7 +110,7 @@ describe("the chunk store on S3", () => {
     ["writes under way that do not end", { status: 409, code: "ConditionalRequestConflict" }],
   ])("says after nothing but %s that it is unavailable, and leaves nothing behind", async (_what, fate) => {
     fake.fate = () => fate;
-    await expect(put()).rejects.toMatchObject({ code: "store-unavailable" });
+    await expect(put(body, { deadlineMs: 1_500 })).rejects.toMatchObject({ code: "store-unavailable" });
     expect(fake.objects.size).toBe(0);
     const store = storeOf({ deadlineMs: 1_500 });
     for (const ask of [
@@ -141,6 +141,16 @@ describe("the chunk store on S3", () => {
     await put();
     const other = Buffer.from(body).fill(0, 7, 8);
     await expect(put(other)).rejects.toMatchObject({ code: "conflict" });
+  });
+
+  it("reads a chunk again that broke off, once", async () => {
+    await put();
+    fates("GET", "cut");
+    expect(Buffer.from(await storeOf().get(key)).equals(body)).toBe(true);
+    fake.asked.length = 0;
+    fake.fate = () => "cut";
+    await expect(storeOf().get(key)).rejects.toMatchObject({ code: "store-unavailable" });
+    expect(fake.asked).toHaveLength(2);
   });
 
   it("gives no bytes that broke off, that are not those of S3's checksum, or that are more than a chunk's", async () => {

@@ -15,6 +15,8 @@ import { UNGUARDED } from "../../core/policy/unguarded.ts";
 import type { Policies } from "../../core/policy/verdict.ts";
 import type { ApprovalDesk } from "../../core/ports/approval-desk.ts";
 import type { PassId } from "../../core/ports/pass-store.ts";
+import type { Secrets } from "../../core/ports/secrets.ts";
+import type { TargetTokens } from "../../core/ports/target-tokens.ts";
 import type { SessionId, SessionRow } from "../../core/ports/session-store.ts";
 import { decodeChunk } from "../../core/recording/chunk.ts";
 import type { SessionEvent, StatementEvent } from "../../core/recording/events.ts";
@@ -37,6 +39,8 @@ export interface TestTarget {
   readonly database?: string;
   readonly user: string;
   readonly password?: string;
+  /** It logs in by the account's identities instead. */
+  readonly iam?: true;
   readonly otherDatabases?: boolean;
   /** None: plain text. */
   readonly tls?: { readonly ca?: string; readonly serverName?: string };
@@ -68,6 +72,9 @@ export interface TestGatewayOptions {
   readonly approvals?: ApprovalDesk;
   /** `masking.yaml`, parsed: nothing is masked by default. */
   readonly masking?: unknown;
+  /** In place of one that gives the target's password. */
+  readonly secrets?: Secrets;
+  readonly targetTokens?: TargetTokens;
   /** A connection `web`, by SSH, and a port for it. */
   readonly ssh?: TestSshTarget;
   /** Another gateway, whose stores this one shares, as two tasks do. Close this one first. */
@@ -133,7 +140,8 @@ export async function startTestGateway(options: TestGatewayOptions): Promise<Tes
   });
   const gateway = await startGateway({
     ...state,
-    secrets: { get: async (name) => (name === SSH_KEY ? options.ssh?.key : password) ?? "" },
+    secrets: options.secrets ?? { get: async (name) => (name === SSH_KEY ? options.ssh?.key : password) ?? "" },
+    targetTokens: options.targetTokens,
     task: `test-${randomBytes(6).toString("hex")}`,
     connections: () => connectionsOf(options),
     policies: options.policies ?? (() => UNGUARDED),
@@ -178,11 +186,11 @@ export async function startTestGateway(options: TestGatewayOptions): Promise<Tes
 const SSH_KEY = "ssh-key";
 
 function connectionsOf({ target, ssh, access = ["engineers"], durability = "intent" }: TestGatewayOptions) {
-  const { host, port, database = "postgres", otherDatabases = false, user, password, tls } = target;
+  const { host, port, database = "postgres", otherDatabases = false, user, password, iam, tls } = target;
   const shop = {
     protocol: "postgres",
     target: { host, port, database, otherDatabases, tls: tls ? { mode: "verify-full", ...tls } : { mode: "disable" } },
-    credentials: { user, ...(password === undefined ? {} : { password: { secret: "target" } }) },
+    credentials: { user, iam, ...(password === undefined ? {} : { password: { secret: "target" } }) },
     access,
     durability,
   };

@@ -16,6 +16,8 @@ export interface Moto {
   close(): Promise<void>;
 }
 
+/** What Python reads before moto: where moto does other than AWS says. */
+const MENDED = new URL("moto-python", import.meta.url).pathname;
 const HOW = "pip install 'moto[server]==5.2.1'";
 
 /** Suites that need moto: without it they are left out, which the run's last lines say. */
@@ -28,7 +30,10 @@ export function describeWithMoto(what: string, suites: () => void): void {
 /** Starts moto's stand-in for S3, KMS and Secrets Manager on a free port of loopback. */
 export async function startMoto(): Promise<Moto> {
   const port = await freePort();
-  const child = spawn("moto_server", ["-H", "127.0.0.1", "-p", String(port)], { stdio: "ignore" });
+  const child = spawn("moto_server", ["-H", "127.0.0.1", "-p", String(port)], {
+    stdio: "ignore",
+    env: { ...process.env, PYTHONPATH: MENDED },
+  });
   const exited = once(child, "exit");
   const endpoint = `http://127.0.0.1:${port}`;
   while (!(await answers(endpoint))) {

@@ -1,7 +1,11 @@
 import { once } from "node:events";
-import type { AddressInfo } from "node:net";
-import type { Server } from "node:http";
 import { createRequire } from "node:module";
+import type { AddressInfo } from "node:net";
+import type Ses from "aws-ses-v2-local";
+
+// Its types and what a loader makes of its default export do not agree.
+const require = createRequire(import.meta.url);
+const ses = require("aws-ses-v2-local") as typeof Ses;
 
 /** What the local SES keeps of a mail (GET /store). */
 export interface SesMail {
@@ -24,10 +28,7 @@ export interface LocalSes {
 
 /** A local SES on a free port of loopback, with nothing sent yet: its mails are the process's, so one at a time. */
 export async function startSes(): Promise<LocalSes> {
-  const { default: start } = createRequire(import.meta.url)("aws-ses-v2-local") as {
-    default: (config: { host: string; port: number }) => Promise<Server>;
-  };
-  const server = await start({ host: "127.0.0.1", port: 0 });
+  const server = await ses.default({ host: "127.0.0.1", port: 0 });
   const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   await fetch(`${endpoint}/clear-store`, { method: "POST" });
   return {
