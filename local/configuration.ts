@@ -4,6 +4,7 @@ import { readFile } from "node:fs/promises";
 import path from "node:path";
 import type { Logger } from "pino";
 import { parse } from "yaml";
+import type { Configuration } from "../core/config/configuration.ts";
 import { type Connections, parseConnections } from "../core/config/connections.ts";
 import { type Directory, parseDirectory } from "../core/config/directory.ts";
 import { asSallyportError, SallyportError } from "../core/errors.ts";
@@ -22,16 +23,6 @@ const DIRECTORY = "directory.yaml";
 const MASKING = "masking.yaml";
 /** Editors write a file in several steps, and a checkout several files. */
 const SETTLE_MS = 100;
-
-/** The newest valid configuration, part by part. */
-export interface Configuration {
-  readonly connections: () => Connections;
-  readonly policies: () => Policies;
-  readonly directory: () => Directory;
-  /** Undefined where there are no rules: nothing is masked. */
-  readonly masking: () => MaskingConfig | undefined;
-  close(): void;
-}
 
 /**
  * Reads a folder's `connections.yaml`, `policies/`, `directory.yaml` and `masking.yaml`, and follows them. A change takes effect at
