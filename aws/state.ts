@@ -6,6 +6,7 @@ import type { ApprovalStore } from "../core/ports/approval-store.ts";
 import type { CancelKeys } from "../core/ports/cancel-keys.ts";
 import type { ChunkStore } from "../core/ports/chunk-store.ts";
 import type { Clock } from "../core/ports/clock.ts";
+import type { ConfigurationStore } from "../core/ports/configuration-store.ts";
 import type { LeaseStore } from "../core/ports/lease-store.ts";
 import type { PassStore } from "../core/ports/pass-store.ts";
 import type { PeopleStore } from "../core/ports/people-store.ts";
@@ -14,8 +15,10 @@ import type { SessionStore } from "../core/ports/session-store.ts";
 import type { SignInStore } from "../core/ports/sign-in-store.ts";
 import type { Signer } from "../core/ports/signer.ts";
 import type { SshKeyStore } from "../core/ports/ssh-key-store.ts";
+import type { TargetTokens } from "../core/ports/target-tokens.ts";
 import { CHUNK_REQUEST_TIMEOUT_MS, s3ChunkStore } from "./chunk-store.ts";
 import { clientOptions } from "./client-options.ts";
+import { s3ConfigurationStore } from "./configuration-store.ts";
 import { dynamoApprovalStore } from "./dynamo/approval-store.ts";
 import { dynamoCancelKeys } from "./dynamo/cancel-keys.ts";
 import { dynamoLeaseStore } from "./dynamo/lease-store.ts";
@@ -26,6 +29,7 @@ import { dynamoSignInStore } from "./dynamo/sign-in-store.ts";
 import { dynamoSshKeyStore } from "./dynamo/ssh-key-store.ts";
 import { kmsSigner } from "./kms-signer.ts";
 import { type ProgramSecrets, programSecrets } from "./program-secrets.ts";
+import { rdsTokens } from "./rds-token.ts";
 import { managedSecrets } from "./secrets.ts";
 import { arnOf, type Environment, text, told } from "./told.ts";
 
@@ -43,6 +47,8 @@ export interface AwsState {
   readonly signer: Signer;
   /** Of targets, by name. */
   readonly secrets: Secrets;
+  readonly targetTokens: TargetTokens;
+  readonly configurations: ConfigurationStore;
   /** Of our own programs, by ARN. */
   readonly programSecrets: ProgramSecrets;
   /** Folder of the spools. */
@@ -61,6 +67,7 @@ const SHAPE = {
   peopleTable: name,
   coordinationTable: name,
   recordingsBucket: name,
+  configBucket: name,
   signingKey: arnOf("kms"),
   targetSecretPrefix: text.regex(/^[A-Za-z0-9/_+=.@-]{1,200}$/, "is no prefix of secrets' names"),
   spool: text.regex(/^\//, "is no absolute path"),
@@ -96,6 +103,8 @@ export async function awsState(environment: Environment, clock: Clock = Date.now
       chunks: s3ChunkStore({ client: s3, bucket: names.recordingsBucket, retention: undefined, clock }),
       signer: await kmsSigner(kms, names.signingKey),
       secrets: managedSecrets({ client: secretsManager, prefix: names.targetSecretPrefix, clock }),
+      targetTokens: rdsTokens(),
+      configurations: s3ConfigurationStore({ client: s3, bucket: names.configBucket, clock }),
       programSecrets: programSecrets(secretsManager),
       spool: names.spool,
       close,

@@ -3,9 +3,11 @@ import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 import { createSecureContext } from "node:tls";
 import { type Logger, pino } from "pino";
+import { followConfiguration } from "../aws/configuration.ts";
 import { type AwsState, awsState } from "../aws/state.ts";
 import { CLOSE_WITHIN_SECONDS, taskSettings } from "../aws/task-settings.ts";
 import { approvalDesk } from "../core/approval/desk.ts";
+import type { Configuration } from "../core/config/configuration.ts";
 import { asSallyportError, SallyportError } from "../core/errors.ts";
 import { devicePage } from "../core/identity/device-sign-in.ts";
 import { newCounters } from "./counters.ts";
@@ -18,7 +20,6 @@ import { taskLog } from "./task-log.ts";
 import { protectWhileLive } from "./task-protection.ts";
 
 type Settings = ReturnType<typeof taskSettings>;
-type Configuration = Awaited<ReturnType<AwsState["followConfiguration"]>>;
 type Desk = ReturnType<typeof approvalDesk>;
 
 const HOUR_MS = 3_600_000;
@@ -44,10 +45,8 @@ async function run(): Promise<void> {
   const settings = taskSettings(process.env);
   logger = taskLog(settings.logLevel, counters, stdout);
   const state = await awsState(process.env);
-  const configuration = await state.followConfiguration(
-    await state.programSecrets.key(settings.maskingKeySecret),
-    logger,
-  );
+  const maskingKey = await state.programSecrets.key(settings.maskingKeySecret);
+  const configuration = await followConfiguration({ store: state.configurations, maskingKey, logger });
   const desk = deskOf(settings, state);
   const deps = await gatewayDeps(settings, state, configuration, desk);
   const failure = await live(settings, await startGateway(deps), deps.task);

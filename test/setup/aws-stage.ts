@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { join } from "node:path";
 import { CreateKeyCommand, KMSClient } from "@aws-sdk/client-kms";
 import { CreateBucketCommand, S3Client } from "@aws-sdk/client-s3";
 import { CreateSecretCommand, SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
@@ -69,6 +70,7 @@ export async function startAwsStage(
     [ENVIRONMENT.sshHostKeySecret]: await secret("ssh-host-key", newHostKey().privateKey),
     [ENVIRONMENT.targetSecretPrefix]: TARGETS,
     [ENVIRONMENT.publicUrl]: "https://sallyport.example",
+    [ENVIRONMENT.spool]: join(directory, "spool"),
     AWS_REGION: ANYBODY.region,
     AWS_ACCESS_KEY_ID: ANYBODY.credentials.accessKeyId,
     AWS_SECRET_ACCESS_KEY: ANYBODY.credentials.secretAccessKey,
