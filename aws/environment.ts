@@ -34,6 +34,11 @@ export const ENVIRONMENT = {
   identity: "SALLYPORT_IDENTITY",
   /** Origin of pages and API, such as `https://sallyport.example`. */
   publicUrl: "SALLYPORT_PUBLIC_URL",
+  /**
+   * ARN of a secret: a text that the distribution adds to each request as `x-sallyport-origin` (`functions/shared/viewer.ts`). Where it
+   * is set, requests without it are refused, and the viewer's address is what the distribution says; where not, the API is reached by itself.
+   */
+  originSecret: "SALLYPORT_ORIGIN_SECRET",
   /** The host by which native clients reach the gateway. */
   gatewayHost: "SALLYPORT_GATEWAY_HOST",
   /** The address that mails come from. */

@@ -258,7 +258,8 @@ function app({ url, state, configuration, key, oidc, gateway, approvals, logger 
     publicKeys: [state.signer.publicKey],
     auditors: AUDITORS,
   });
-  return new Hono().route("/", auth).route("/", replay).route("/", approvals.app).notFound(problemNotFound);
+  const root = new Hono().route("/", auth).route("/", replay).route("/", approvals.app);
+  return root.notFound(problemNotFound(root));
 }
 
 /** The socket's, whatever headers say. */

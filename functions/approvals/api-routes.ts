@@ -1,6 +1,6 @@
 import { Hono } from "hono";
 import type { AuthenticatedEnv } from "../shared/authenticated.ts";
-import { readBody, readQuery } from "../shared/request.ts";
+import { readBody, readFilters } from "../shared/request.ts";
 import type { PeopleDesk } from "./people-desk.ts";
 import { decisionBody, listQuery } from "./queries.ts";
 import { approvalView } from "./views.ts";
@@ -9,7 +9,7 @@ import { approvalView } from "./views.ts";
 export function apiRoutes(desk: PeopleDesk): Hono<AuthenticatedEnv> {
   return new Hono<AuthenticatedEnv>()
     .get("/", async (c) => {
-      const { items, next } = await desk.list(c.get("principal"), readQuery(c, listQuery));
+      const { items, next } = await desk.list(c.get("principal"), readFilters(c, listQuery));
       return c.json({ approvals: items.map(approvalView), next });
     })
     .get("/:id", async (c) => c.json(approvalView(await desk.find(c.get("principal"), c.req.param("id")))))

@@ -23,7 +23,7 @@ export function approvalsApp(deps: ApprovalsDeps): Hono<AuthenticatedEnv> {
   const desk = peopleDesk(deps);
   const app = new Hono<AuthenticatedEnv>();
   app.onError(problemHandler(deps.logger));
-  app.notFound(problemNotFound);
+  app.notFound(problemNotFound(app));
   const signedIn = authenticated(deps);
   for (const path of ["/api/approvals/*", "/approvals/*", "/outbox"])
     app.use(path, securityHeaders(), boundedBody(), signedIn);

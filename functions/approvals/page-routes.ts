@@ -1,7 +1,7 @@
 import { Hono } from "hono";
 import type { Principal } from "../../core/identity/principal.ts";
 import type { AuthenticatedEnv } from "../shared/authenticated.ts";
-import { readBody, readQuery } from "../shared/request.ts";
+import { readBody, readFilters, readQuery } from "../shared/request.ts";
 import { approvalPage } from "./approval-page.ts";
 import { listPage } from "./list-page.ts";
 import type { PeopleDesk } from "./people-desk.ts";
@@ -19,7 +19,7 @@ export function pageRoutes(desk: PeopleDesk, hasOutbox: boolean): Hono<Authentic
   return new Hono<AuthenticatedEnv>()
     .get("/", async (c) => {
       const principal = c.get("principal");
-      const { items, next } = await desk.list(principal, readQuery(c, listQuery));
+      const { items, next } = await desk.list(principal, readFilters(c, listQuery));
       return c.html(listPage({ principal, waiting: await waitingFor(principal), history: items, next, hasOutbox }));
     })
     .get("/by-mail", async (c) => {

@@ -1,26 +1,16 @@
 import { z } from "zod";
+import { wholeOr } from "../shared/whole.ts";
 
 const MAX_PAGE = 200;
 const MAX_WORDS = 500;
 /** Longer than any link of ours (core/approval/mail-token.ts). */
 const MAX_TOKEN = 2_000;
 
-/** A form sends an empty text for a field that was not filled in. */
-function field<T extends z.ZodType>(schema: T) {
-  return z.preprocess((value) => (value === "" ? undefined : value), schema);
-}
-
-const limit = z
-  .string()
-  .regex(/^\d{1,4}$/, "must be a whole number")
-  .transform(Number)
-  .pipe(z.number().min(1).max(MAX_PAGE));
-
 /** `waiting=me`: what I may decide on now; `waiting=any`: all that I may see and that waits. */
 export const listQuery = z.strictObject({
-  waiting: field(z.enum(["me", "any"]).optional()),
-  limit: field(limit.default(50)),
-  after: field(z.string().max(64).optional()),
+  waiting: z.enum(["me", "any"]).optional(),
+  limit: wholeOr(50, 1, MAX_PAGE),
+  after: z.string().max(64).optional(),
 });
 export type ListQuery = z.infer<typeof listQuery>;
 
@@ -38,7 +28,8 @@ const token = z.string().max(MAX_TOKEN);
 export const decisionBody = z.strictObject({
   decision: z.enum(["approve", "deny"]),
   words,
-  token: field(token.optional()),
+  /** A form without one sends an empty text. */
+  token: token.transform((text) => text || undefined).optional(),
 });
 export type DecisionBody = z.infer<typeof decisionBody>;
 

@@ -16,7 +16,7 @@ import { sshRoutes } from "./ssh-routes.ts";
 export function authApp(deps: AuthDeps): Hono {
   const app = new Hono();
   app.onError(problemHandler(deps.logger));
-  app.notFound(problemNotFound);
+  app.notFound(problemNotFound(app));
   app.use(securityHeaders(), boundedBody());
   app.get("/assets/sallyport.css", stylesheet);
   app.route("/", signInRoutes(deps));

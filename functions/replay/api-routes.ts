@@ -2,7 +2,7 @@ import { type Context, Hono } from "hono";
 import { SallyportError } from "../../core/errors.ts";
 import { verifySession } from "../../core/recording/verify.ts";
 import type { AuthenticatedEnv } from "../shared/authenticated.ts";
-import { readQuery } from "../shared/request.ts";
+import { readFilters } from "../shared/request.ts";
 import type { ReplayDeps } from "./deps.ts";
 import { takePage } from "./paging.ts";
 import { castStream } from "./cast.ts";
@@ -28,12 +28,12 @@ export function apiRoutes(deps: ReplayDeps, all: Recordings): Hono<Authenticated
 
   return new Hono<AuthenticatedEnv>()
     .get("/", async (c) => {
-      const { rows, next } = await pageOfSessions(all, c.get("principal"), readQuery(c, sessionsQuery));
+      const { rows, next } = await pageOfSessions(all, c.get("principal"), readFilters(c, sessionsQuery));
       return c.json({ sessions: rows.map(sessionView), next });
     })
     .get("/:id", async (c) => c.json(sessionView((await find(c)).row)))
     .get("/:id/statements", async (c) => {
-      const query = readQuery(c, pageQuery);
+      const query = readFilters(c, pageQuery);
       const recording = await find(c);
       const { items, ...page } = await takePage(
         recording.events(query.after),
@@ -44,7 +44,7 @@ export function apiRoutes(deps: ReplayDeps, all: Recordings): Hono<Authenticated
       return c.json({ statements: items, live: recording.live, ...page });
     })
     .get("/:id/events", async (c) => {
-      const query = readQuery(c, pageQuery);
+      const query = readFilters(c, pageQuery);
       const recording = await find(c);
       const { items, ...page } = await takePage(
         recording.events(query.after),
@@ -55,14 +55,14 @@ export function apiRoutes(deps: ReplayDeps, all: Recordings): Hono<Authenticated
       return c.json({ events: items, live: recording.live, ...page });
     })
     .get("/:id/statements/:number/rows", async (c) => {
-      const { limit } = readQuery(c, rowsQuery);
+      const { limit } = readFilters(c, rowsQuery);
       const recording = await find(c);
       const statement = await statementOf(recording, c.req.param("number"));
       const { results, incomplete } = await statementRows(recording, statement, limit);
       return c.json({ statement, results, incomplete: incomplete ?? null });
     })
     .get("/:id/frames", async (c) => {
-      const query = readQuery(c, pageQuery);
+      const query = readFilters(c, pageQuery);
       const recording = await find(c);
       const { items, ...page } = await takePage(
         recording.frames(query.after),
@@ -73,7 +73,7 @@ export function apiRoutes(deps: ReplayDeps, all: Recordings): Hono<Authenticated
       return c.json({ frames: items, live: recording.live, ...page });
     })
     .get("/:id/transcript", async (c) => {
-      const { rows } = readQuery(c, transcriptQuery);
+      const { rows } = readFilters(c, transcriptQuery);
       const text = transcriptStream(await find(c), rows, deps.logger);
       return c.body(text, 200, { "Content-Type": "text/plain; charset=utf-8" });
     })

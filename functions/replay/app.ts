@@ -15,7 +15,7 @@ export function replayApp(deps: ReplayDeps): Hono<AuthenticatedEnv> {
   const all = recordings(deps);
   const app = new Hono<AuthenticatedEnv>();
   app.onError(problemHandler(deps.logger));
-  app.notFound(problemNotFound);
+  app.notFound(problemNotFound(app));
   const signedIn = authenticated(deps);
   for (const path of ["/api/sessions/*", "/sessions/*"]) app.use(path, securityHeaders(), signedIn);
   // Public, as the authority's certificate is: who verifies a recording elsewhere need not be a user of this gateway.

@@ -2,7 +2,7 @@ import { Hono } from "hono";
 import { SallyportError } from "../../core/errors.ts";
 import type { RecordedEvent } from "../../core/recording/reader.ts";
 import type { AuthenticatedEnv } from "../shared/authenticated.ts";
-import { readQuery } from "../shared/request.ts";
+import { readFilters } from "../shared/request.ts";
 import { previewLines } from "./command-output.ts";
 import { listPage } from "./list-page.ts";
 import { type Page, takePage } from "./paging.ts";
@@ -21,11 +21,11 @@ export function pageRoutes(all: Recordings): Hono<AuthenticatedEnv> {
   return new Hono<AuthenticatedEnv>()
     .get("/", async (c) => {
       const principal = c.get("principal");
-      const listed = await pageOfSessions(all, principal, readQuery(c, sessionsQuery));
+      const listed = await pageOfSessions(all, principal, readFilters(c, sessionsQuery));
       return c.html(listPage({ ...listed, principal, seesAll: all.seesAll(principal), asked: c.req.query() }));
     })
     .get("/:id", async (c) => {
-      const query = readQuery(c, pageQuery);
+      const query = readFilters(c, pageQuery);
       const principal = c.get("principal");
       const recording = await all.find(principal, c.req.param("id"));
       const page = await pageOfEvents(recording, query);

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { isSessionId } from "../../core/recording/session-id.ts";
+import { whole, wholeOr } from "../shared/whole.ts";
 
 /** Items of one page of any listing. */
 const MAX_PAGE = 1_000;
@@ -15,21 +16,8 @@ const TIME = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:\
 const ZONE = /(Z|[+-]\d{2}:\d{2})$/;
 const DATE_LENGTH = 10;
 
-/** A form sends an empty text for a field that was not filled in. */
-function field<T extends z.ZodType>(schema: T) {
-  return z.preprocess((value) => (value === "" ? undefined : value), schema);
-}
-
-function whole(min: number, max: number) {
-  return z
-    .string()
-    .regex(/^\d{1,16}$/, "must be a whole number")
-    .transform(Number)
-    .pipe(z.number().min(min).max(max));
-}
-
-const page = (fallback: number) => field(whole(1, MAX_PAGE).default(fallback));
-const from = field(whole(0, Number.MAX_SAFE_INTEGER).default(0));
+const page = (fallback: number) => wholeOr(fallback, 1, MAX_PAGE);
+const from = wholeOr(0, 0, Number.MAX_SAFE_INTEGER);
 
 const instant = z
   .string()
@@ -40,13 +28,13 @@ const instant = z
 
 /** `from` is inclusive, `to` exclusive. A parameter that we do not know is refused: a filter misspelt shows too much. */
 export const sessionsQuery = z.strictObject({
-  connection: field(z.string().max(MAX_NAME).optional()),
-  person: field(z.string().max(MAX_NAME).optional()),
-  from: field(instant.optional()),
-  to: field(instant.optional()),
-  live: field(z.enum(["true", "false"]).optional()),
+  connection: z.string().max(MAX_NAME).optional(),
+  person: z.string().max(MAX_NAME).optional(),
+  from: instant.optional(),
+  to: instant.optional(),
+  live: z.enum(["true", "false"]).optional(),
   limit: page(50),
-  after: field(z.string().refine(isSessionId, "must be the id of a session").optional()),
+  after: z.string().refine(isSessionId, "must be the id of a session").optional(),
 });
 export type SessionsQuery = z.infer<typeof sessionsQuery>;
 
@@ -54,8 +42,8 @@ export type SessionsQuery = z.infer<typeof sessionsQuery>;
 export const pageQuery = z.strictObject({ after: from, limit: page(100) });
 export type PageQuery = z.infer<typeof pageQuery>;
 
-export const rowsQuery = z.strictObject({ limit: field(whole(1, MAX_ROWS).default(100)) });
-export const transcriptQuery = z.strictObject({ rows: field(whole(0, MAX_TRANSCRIPT_ROWS).default(0)) });
+export const rowsQuery = z.strictObject({ limit: wholeOr(100, 1, MAX_ROWS) });
+export const transcriptQuery = z.strictObject({ rows: wholeOr(0, 0, MAX_TRANSCRIPT_ROWS) });
 
 /** The number of a statement, in a path. */
 export const statementNumber = whole(1, Number.MAX_SAFE_INTEGER);

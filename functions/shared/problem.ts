@@ -7,6 +7,7 @@ import type { Logger } from "pino";
 import { ERRORS, SallyportError } from "../../core/errors.ts";
 import { redactPasses } from "../../core/identity/pass.ts";
 import { page, wantsPage } from "./html.ts";
+import { type Routed, methodsAt } from "./methods.ts";
 
 /** A problem (RFC 9457 §3). `code` is ours: the closed list of core/errors.ts. */
 interface Problem {
@@ -30,9 +31,23 @@ export function problemHandler(logger: Logger): ErrorHandler {
   };
 }
 
-/** An app's `notFound`. */
-export const problemNotFound: NotFoundHandler = (c) =>
-  problemResponse(c, new SallyportError("not-found", "there is nothing here"));
+/**
+ * An app's `notFound`: a path that is answered to other methods is no unknown one (RFC 9110 §15.5.6).
+ * @param app the very app, whose routes are looked at when something is not found
+ */
+export function problemNotFound(app: Routed): NotFoundHandler {
+  return (c) => {
+    const allowed = methodsAt(app, c.req.path);
+    if (allowed.length === 0) return problemResponse(c, new SallyportError("not-found", "there is nothing here"));
+    c.header("Allow", allowed.join(", "));
+    return problemResponse(
+      c,
+      new SallyportError("method-not-allowed", `${c.req.method} is not for this path`, {
+        hint: `it takes ${allowed.join(", ")}`,
+      }),
+    );
+  };
+}
 
 export function problemResponse(c: Context, error: SallyportError): Response | Promise<Response> {
   const problem = problemOf(error);

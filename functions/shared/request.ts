@@ -16,10 +16,10 @@ export const label = z
   .regex(/^[\p{L}\p{M}\p{N}\p{P}\p{S}\p{Zs}]*$/u, "must be printable text");
 
 /** Refuses a longer body with `too-large`, before it is read. */
-export function boundedBody(): MiddlewareHandler {
+export function boundedBody(maxBytes = MAX_BODY_BYTES): MiddlewareHandler {
   return bodyLimit({
-    maxSize: MAX_BODY_BYTES,
-    onError: (c) => problemResponse(c, new SallyportError("too-large", `a request may have ${MAX_BODY_BYTES} bytes`)),
+    maxSize: maxBytes,
+    onError: (c) => problemResponse(c, new SallyportError("too-large", `a request may have ${maxBytes} bytes`)),
   });
 }
 
@@ -28,9 +28,14 @@ export async function readBody<T>(c: Context, schema: z.ZodType<T>): Promise<T> 
   return checked(schema, await bodyOf(c));
 }
 
-/** A query string that fits the schema; a parameter given twice counts once. Throws `bad-request`. */
+/** A query string that fits the schema; a parameter given twice counts once, by its first value. Throws `bad-request`. */
 export function readQuery<T>(c: Context, schema: z.ZodType<T>): T {
   return checked(schema, c.req.query());
+}
+
+/** The same of a listing's filters: those without a value are none, as a form sends them for its empty fields. */
+export function readFilters<T>(c: Context, schema: z.ZodType<T>): T {
+  return checked(schema, Object.fromEntries(Object.entries(c.req.query()).filter(([, value]) => value !== "")));
 }
 
 async function bodyOf(c: Context): Promise<unknown> {
@@ -39,7 +44,7 @@ async function bodyOf(c: Context): Promise<unknown> {
   if (text === "") return {};
   if (type === "application/x-www-form-urlencoded") return Object.fromEntries(new URLSearchParams(text));
   if (type !== "application/json")
-    throw new SallyportError("bad-request", "the body must be application/json or a form");
+    throw new SallyportError("unsupported-media-type", "the body must be application/json or a form");
   try {
     return JSON.parse(text);
   } catch {

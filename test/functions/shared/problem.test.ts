@@ -13,7 +13,7 @@ function appThatThrows(thrown: unknown): { app: Hono; log: string[] } {
   const app = new Hono();
   app.use(securityHeaders());
   app.onError(problemHandler(pino({ base: null }, { write: (line: string) => void log.push(line) })));
-  app.notFound(problemNotFound);
+  app.notFound(problemNotFound(app));
   app.get("/fail", () => {
     throw thrown;
   });
@@ -89,5 +89,31 @@ describe("a fault of ours", () => {
     expect(response.status).toBe(400);
     expect(await response.text()).not.toContain("secret detail");
     expect(log).toEqual([]);
+  });
+});
+
+describe("what is not there", () => {
+  const app = new Hono();
+  app.use(securityHeaders());
+  app.notFound(problemNotFound(app));
+  app.get("/things/:id", (c) => c.text("a thing"));
+  app.delete("/things/:id", (c) => c.text("gone"));
+
+  test("is not found, where no method is for the path", async () => {
+    for (const path of ["/thing", "/things", "/things/", "/things/1/2", "//", "/%00"]) {
+      const response = await app.request(path);
+      expect([response.status, await response.json()]).toMatchObject([404, { status: 404, code: "not-found" }]);
+      expect(response.headers.get("content-type")).toBe("application/problem+json");
+      expect(response.headers.has("allow")).toBe(false);
+    }
+  });
+
+  test("is a method that is not allowed, where others are, and the answer names those", async () => {
+    for (const method of ["POST", "PUT", "PATCH", "OPTIONS", "PROPFIND"]) {
+      const response = await app.request("/things/1", { method });
+      expect([response.status, await response.json()]).toMatchObject([405, { code: "method-not-allowed" }]);
+      expect(response.headers.get("allow")).toBe("DELETE, GET, HEAD");
+    }
+    expect((await app.request("/things/1", { method: "HEAD" })).status).toBe(200);
   });
 });

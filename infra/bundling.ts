@@ -1,0 +1,110 @@
+import { copyFileSync, mkdirSync, statSync } from "node:fs";
+import { createRequire } from "node:module";
+import path from "node:path";
+import { type BuildOptions, buildSync } from "esbuild";
+
+const ROOT = path.resolve(import.meta.dirname, "..");
+
+/** What a file of WebAssembly is found by: the package, and the file in it. */
+type WasmFile = readonly [entry: string, file: string];
+
+/** Cedar's validator, read beside the bundle by `@cedar-policy/cedar-wasm/nodejs`. */
+const CEDAR: WasmFile = ["@cedar-policy/cedar-wasm/nodejs", "cedar_wasm_bg.wasm"];
+
+interface FunctionEntry {
+  /** From the root of the repository. Each exports `handler`. */
+  readonly entry: string;
+  /** What lies beside the bundle, since its library reads it from there. */
+  readonly wasm: readonly WasmFile[];
+}
+
+/** Every function of ours: infra makes one of each, bench and tests build them. */
+export const FUNCTIONS = {
+  auth: { entry: "functions/auth/handler.ts", wasm: [] },
+  approvals: { entry: "functions/approvals/handler.ts", wasm: [] },
+  replay: { entry: "functions/replay/handler.ts", wasm: [] },
+  notify: { entry: "functions/notify/handler.ts", wasm: [] },
+  config: { entry: "functions/config/handler.ts", wasm: [CEDAR] },
+  /** The custom resource by which `cdk deploy` publishes the folder that was deployed with it. */
+  configDeployed: { entry: "functions/config/handlers/deployed.ts", wasm: [CEDAR] },
+  scheduled: { entry: "functions/scheduled/handler.ts", wasm: [] },
+} as const satisfies Record<string, FunctionEntry>;
+
+export type FunctionName = keyof typeof FUNCTIONS;
+
+/** The largest bundle that is loaded without being felt; those with WebAssembly have more. Bytes. */
+export const MAX_BUNDLE_BYTES = 1_000_000;
+
+/** The file in the asset, and what Lambda calls the function in it. */
+export const BUNDLE_FILE = "index.mjs";
+export const HANDLER = "index.handler";
+
+/**
+ * What a CommonJS module inside a bundle of ESM still asks for: `require` of node's own modules, and where it lies.
+ * The names are not those that a bundled module could declare at its top.
+ */
+const BANNER = [
+  'import { createRequire as sallyportRequire } from "node:module";',
+  "const require = sallyportRequire(import.meta.url);",
+  "const __filename = import.meta.filename;",
+  "const __dirname = import.meta.dirname;",
+].join("\n");
+
+/**
+ * How every function is bundled. Nothing is left to the runtime but node's own modules: which version of the SDK Lambda brings
+ * changes without us. `module` before `main`, since the SDK's CommonJS cannot be tree-shaken.
+ */
+export const BUNDLING = {
+  bundle: true,
+  platform: "node",
+  target: "node24",
+  format: "esm",
+  minify: true,
+  treeShaking: true,
+  mainFields: ["module", "main"],
+  conditions: ["module"],
+  banner: { js: BANNER },
+  charset: "utf8",
+  legalComments: "none",
+  sourcemap: false,
+  logLevel: "warning",
+} as const satisfies BuildOptions;
+
+export interface Bundle {
+  readonly folder: string;
+  /** Of the script alone, in bytes. */
+  readonly bytes: number;
+  /** Every file that went into the script and something of which is still in it: path from the root, and bytes. */
+  readonly inputs: ReadonlyMap<string, number>;
+}
+
+/**
+ * Builds one function into a folder, ready to be an asset: `index.mjs`, and the WebAssembly that it reads.
+ * Synchronous, as constructs are. Throws esbuild's error where the source cannot be bundled.
+ */
+export function bundleFunction(name: FunctionName, folder: string): Bundle {
+  const { entry, wasm }: FunctionEntry = FUNCTIONS[name];
+  mkdirSync(folder, { recursive: true });
+  const outfile = path.join(folder, BUNDLE_FILE);
+  const built = buildSync({
+    ...BUNDLING,
+    absWorkingDir: ROOT,
+    entryPoints: [entry],
+    outfile,
+    metafile: true,
+  });
+  for (const [of, file] of wasm) copyFileSync(path.join(path.dirname(resolveFrom(of)), file), path.join(folder, file));
+  const [output] = Object.values(built.metafile.outputs);
+  const inputs = Object.entries(output?.inputs ?? {}).map(
+    ([file, { bytesInOutput }]) => [file, bytesInOutput] as const,
+  );
+  return {
+    folder,
+    bytes: statSync(outfile).size,
+    inputs: new Map(inputs.filter(([, bytes]) => bytes > 0)),
+  };
+}
+
+function resolveFrom(specifier: string): string {
+  return createRequire(import.meta.url).resolve(specifier);
+}
