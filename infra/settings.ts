@@ -72,6 +72,9 @@ const schema = z
     rdsUsers: list
       .pipe(z.array(z.string().regex(/^(db|cluster|prx)-[A-Za-z0-9-]+\/[A-Za-z0-9_.$-]+$/, "is no RESOURCE-ID/USER")))
       .default([]),
+    tokenKeyGeneration: whole(1, 1_000_000).default(1),
+    sshHostKeyGeneration: whole(1, 1_000_000).default(1),
+    tlsGeneration: whole(1, 1_000_000).default(1),
     traces: flag.default(false),
   })
   .strict();

@@ -5,6 +5,7 @@ import {
   Bucket,
   BucketEncryption,
   type BucketProps,
+  type IBucket,
   ObjectLockMode,
   ObjectLockRetention,
   ObjectOwnership,
@@ -32,7 +33,7 @@ const CLOSED = {
 
 export interface BucketContext {
   readonly key: IKey;
-  readonly accessLogs: Bucket;
+  readonly accessLogs: IBucket;
 }
 
 /** Who asked S3 for what: the access logs of all other buckets. */

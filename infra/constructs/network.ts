@@ -26,7 +26,7 @@ export class Network extends Construct {
     super(scope, id);
     this.vpc =
       settings.vpcId === undefined
-        ? this.own(settings, logsKey)
+        ? (this.own(settings, logsKey) as IVpc)
         : Vpc.fromLookup(this, "Vpc", { vpcId: settings.vpcId });
   }
 
