@@ -17,6 +17,14 @@ const list = z
   .transform((items) => items.map((item) => item.trim()).filter((item) => item !== ""));
 const filled = list.pipe(z.array(z.string()).min(1));
 const whole = (least: number, most: number) => z.coerce.number().int().min(least).max(most);
+/** An object, or the text of one. */
+const json = z.preprocess((given) => {
+  try {
+    return typeof given === "string" ? JSON.parse(given) : given;
+  } catch {
+    return undefined;
+  }
+}, z.record(z.string(), z.unknown(), "is no JSON object"));
 const flag = z.union([z.boolean(), z.enum(["true", "false"]).transform((text) => text === "true")]);
 const arn = (service: string) => z.string().regex(new RegExp(`^arn:aws[a-z-]*:${service}:`), `is no ARN of ${service}`);
 const host = z.string().regex(/^(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$/, "is no host name");
@@ -39,8 +47,8 @@ const schema = z
     clientId: z.string().min(1).optional(),
     clientSecretArn: arn("secretsmanager").optional(),
     groupsClaim: z.string().min(1).default("groups"),
-    identity: z.string().min(2).optional(),
-    identitySecretArns: list.pipe(z.array(arn("secretsmanager"))).default([]),
+    samlMetadataSecretArn: arn("secretsmanager").optional(),
+    identity: json.optional(),
     admins: filled,
     auditors: filled,
 
@@ -148,13 +156,14 @@ function howTo(name: string): string {
 /** What one setting demands of another, each with how to answer it. */
 function RULES(s: Settings): readonly (readonly [boolean, string, string])[] {
   const [least, most] = FARGATE_MEMORY[s.cpu] ?? [0, -1];
-  const oidc = [s.issuer, s.clientId, s.clientSecretArn].filter((value) => value !== undefined).length;
+  const oidc = [s.issuer, s.clientId, s.clientSecretArn].some((value) => value !== undefined);
+  const ways = [s.identity !== undefined, s.samlMetadataSecretArn !== undefined, oidc].filter(Boolean).length;
   return [
-    [s.identity === undefined && s.issuer === undefined, "no identity provider is set: the setting issuer is missing", `${howTo("issuer")} For SAML or several providers give \`identity\` instead.`],
-    [s.identity !== undefined && oidc > 0, "both identity and issuer, clientId or clientSecretArn are set", "Give several providers all in `identity`, or one by `issuer`, `clientId` and `clientSecretArn`."],
-    [s.identity === undefined && s.clientId === undefined, "the setting clientId is missing, though issuer is set", howTo("clientId")],
-    [s.identity === undefined && s.clientSecretArn === undefined, "the setting clientSecretArn is missing, though issuer is set", howTo("clientSecretArn")],
-    [s.identity !== undefined && !isJson(s.identity), "the setting identity is no JSON", howTo("identity")],
+    [ways === 0, "no identity provider is set: the setting issuer is missing", `${howTo("issuer")} For SAML give samlMetadataSecretArn instead, for several providers identity.`],
+    [ways > 1, "more than one of issuer, samlMetadataSecretArn and identity is set", "Give one provider by issuer, clientId and clientSecretArn, or one by samlMetadataSecretArn, or all of them in identity."],
+    ...(["issuer", "clientId", "clientSecretArn"] as const).map(
+      (name) => [oidc && s[name] === undefined, `the setting ${name} is missing: an OpenID Connect provider needs it`, howTo(name)] as const,
+    ),
     [s.domain !== undefined && s.certificateArn === undefined, "the setting certificateArn is missing, though domain is set", `${howTo("certificateArn")} CloudFront takes certificates of us-east-1 only.`],
     [s.certificateArn?.split(":")[3] !== undefined && s.certificateArn.split(":")[3] !== "us-east-1", "the setting certificateArn names a certificate outside us-east-1", "CloudFront takes certificates of us-east-1 only: request one there."],
     [s.webAclArn !== undefined && !/:us-east-1:\d{12}:global\/webacl\//.test(s.webAclArn), "the setting webAclArn names no web ACL of CloudFront's", "Its ARN holds `us-east-1` and `global/webacl`: make it in us-east-1 with scope CLOUDFRONT."],
@@ -163,15 +172,6 @@ function RULES(s: Settings): readonly (readonly [boolean, string, string])[] {
     [s.maxTasks < s.minTasks, "the setting maxTasks is less than minTasks", howTo("maxTasks")],
     [s.memory < least || s.memory > most || s.memory % 1024 !== 0, `Fargate has no task with cpu ${s.cpu} and memory ${s.memory}`, "With cpu 512 memory is 1024 to 4096; with 1024, 2048 to 8192; with 2048, 4096 to 16384; with 4096, 8192 to 30720; in steps of 1024."],
   ];
-}
-
-function isJson(text: string): boolean {
-  try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 function invalid(sentence: string, hint: string, cause?: unknown): SallyportError {

@@ -30,25 +30,26 @@ export class DataStack extends Stack {
   readonly spool: Spool;
   readonly secrets: DeployedSecrets;
   readonly accessLogs: Bucket;
+  readonly key: Key;
 
   constructor(scope: Construct, id: string, { settings, code, network, ...props }: DataStackProps) {
     super(scope, id, { ...props, terminationProtection: true });
-    const key = new Key(this, "Key", {
+    this.key = new Key(this, "Key", {
       description: "Sallyport: recordings, state and secrets",
       enableKeyRotation: true,
       pendingWindow: Duration.days(30),
       removalPolicy: RemovalPolicy.RETAIN,
     });
     this.accessLogs = accessLogBucket(this, "AccessLogs", settings);
-    const context = { key, accessLogs: this.accessLogs as IBucket };
+    const context = { key: this.key, accessLogs: this.accessLogs as IBucket };
     this.recordings = new Recordings(this, "Recordings", settings, context);
     tellsEvents(this.recordings.bucket);
     this.audit = new AuditLake(this, "Audit", settings, context);
     this.configurations = new Configurations(this, "Configurations", context);
-    this.tables = new Tables(this, "Tables", key);
+    this.tables = new Tables(this, "Tables", this.key);
     this.signingKey = new SigningKey(this, "SigningKey");
-    this.spool = new Spool(this, "Spool", network.network.vpc, key, network.entrance.spool);
-    this.secrets = new DeployedSecrets(this, "Secrets", network.gatewayHost, key, {
+    this.spool = new Spool(this, "Spool", network.network.vpc, this.key, network.entrance.spool);
+    this.secrets = new DeployedSecrets(this, "Secrets", network.gatewayHost, this.key, {
       settings,
       code,
       logsKey: network.logsKey,
