@@ -1,10 +1,12 @@
 import type { Logger } from "pino";
+import { parse } from "yaml";
+import { DEFAULT_PROVIDER_ID, parseIdentity } from "../core/config/identity.ts";
 import { SallyportError } from "../core/errors.ts";
 import { DEMO_PEOPLE } from "../local/demo-people.ts";
 import { parseAddress } from "./address.ts";
 import { SECRET_VARIABLE, type ServeFlags, SMTP_SECRET_VARIABLE } from "./commands/serve.ts";
 import { newLogger } from "./log.ts";
-import { readPrivate } from "./private-files.ts";
+import { readPrivate, readPublic } from "./private-files.ts";
 import { type IdentityProvider, serve, type ServeOptions } from "./serve.ts";
 import { untilStopped } from "./until-stopped.ts";
 
@@ -46,6 +48,7 @@ function tlsOf({ tlsCert, tlsKey, tlsCa }: ServeFlags): ServeOptions["tls"] {
 }
 
 async function identityOf(flags: ServeFlags): Promise<IdentityProvider> {
+  if (flags.identity !== undefined) return identityOfFile(flags.identity, flags);
   if (flags.oidcIssuer === undefined)
     return { kind: "embedded", listen: parseAddress(flags.oidcListen, "--oidc-listen"), people: DEMO_PEOPLE };
   const clientSecret = await secretOf(flags.oidcClientSecretFile, SECRET_VARIABLE);
@@ -55,13 +58,36 @@ async function identityOf(flags: ServeFlags): Promise<IdentityProvider> {
       `--oidc-issuer needs --oidc-client-id, and --oidc-client-secret-file or ${SECRET_VARIABLE}`,
     );
   const oidc = {
+    kind: "oidc" as const,
+    id: DEFAULT_PROVIDER_ID,
+    domains: [],
+    groupPrefix: "",
     issuer: flags.oidcIssuer,
     clientId: flags.oidcClientId,
     clientSecret,
     scopes: flags.oidcScopes.split(/[\s,]+/).filter(Boolean),
     groupsClaim: flags.oidcGroupsClaim,
   };
-  return { kind: "external", oidc };
+  return { kind: "external", providers: [oidc] };
+}
+
+async function identityOfFile(file: string, { oidcIssuer, oidcClientId }: ServeFlags): Promise<IdentityProvider> {
+  if (oidcIssuer !== undefined || oidcClientId !== undefined)
+    throw new SallyportError("bad-request", "--identity takes the place of --oidc-issuer and --oidc-client-id", {
+      hint: "Put that provider into the file as well.",
+    });
+  const text = await readPublic(file);
+  if (text === undefined) throw new SallyportError("configuration-invalid", `${file} is not there`);
+  return { kind: "settings", settings: parseIdentity(yamlOf(text, file), file) };
+}
+
+function yamlOf(text: string, file: string): unknown {
+  try {
+    return parse(text);
+  } catch (cause) {
+    const why = cause instanceof Error ? `: ${cause.message.split("\n", 1)[0] ?? ""}` : "";
+    throw new SallyportError("configuration-invalid", `${file} is no YAML${why}`, { cause });
+  }
 }
 
 async function mailOf({ smtpUrl: url, smtpPasswordFile, mailFrom: from }: ServeFlags): Promise<ServeOptions["mail"]> {

@@ -5,10 +5,12 @@ import { createSecureContext } from "node:tls";
 import { getConnInfo } from "@hono/node-server/conninfo";
 import { type Context, Hono } from "hono";
 import type { Logger } from "pino";
+import { DEFAULT_PROVIDER_ID, type IdentitySettings, type Provider, resolveIdentity } from "../core/config/identity.ts";
 import { asSallyportError, SallyportError } from "../core/errors.ts";
 import type { ApprovalDesk } from "../core/ports/approval-desk.ts";
 import { authApp } from "../functions/auth/app.ts";
-import type { GatewayAddress, OidcConfig } from "../functions/auth/deps.ts";
+import type { GatewayAddress } from "../functions/auth/deps.ts";
+import { checkSamlProviders } from "../functions/auth/saml-sign-in.ts";
 import { replayApp } from "../functions/replay/app.ts";
 import { problemNotFound } from "../functions/shared/problem.ts";
 import { siteOf } from "../functions/shared/site.ts";
@@ -32,7 +34,9 @@ const CLOSE_WITHIN_MS = 10_000;
 
 /** Who signs people in. */
 export type IdentityProvider =
-  | { readonly kind: "external"; readonly oidc: OidcConfig }
+  | { readonly kind: "external"; readonly providers: readonly Provider[] }
+  /** With secrets in the folder `secrets` of the state. */
+  | { readonly kind: "settings"; readonly settings: IdentitySettings }
   /** In this process, for one machine: its people's passwords are no secret. */
   | { readonly kind: "embedded"; readonly listen: ListenAddress; readonly people: readonly Person[] };
 
@@ -64,6 +68,7 @@ export interface Running {
   readonly url: string;
   /** Where native clients connect to, and what they must trust. */
   readonly gateway: GatewayAddress;
+  /** Who signs people in: an issuer, or several with commas between them. */
   readonly issuer: string;
   readonly approvals: Pick<Approvals, "desk" | "outbox">;
   /** Resolves when nothing can be recorded any more. */
@@ -105,7 +110,8 @@ async function start(options: ServeOptions, closers: Closer[]): Promise<Omit<Run
   const http = await at(options.http, "--http", listenForHttp(options.http));
   closers.push(() => http.close());
   const url = originOf(options, http.port);
-  const oidc = await identityProvider(options, url, closers);
+  const providers = await identityProviders(options, { url, state }, closers);
+  const issuer = providers.map((one) => (one.kind === "oidc" ? one.issuer : `saml:${one.id}`)).join(", ");
   const approvals = composeApprovals({ options, state, configuration, auditors: AUDITORS, url, key });
   closers.push(() => approvals.close());
   const ssh = await sshListening(options, configuration.connections(), url);
@@ -120,11 +126,11 @@ async function start(options: ServeOptions, closers: Closer[]): Promise<Omit<Run
     caPem: certificate.ca,
     ssh: ssh && { port: gateway.sshPort ?? ssh.listen.port, hostKey: ssh.hostKey.publicKey },
   };
-  const pages = app({ url, state, configuration, key, oidc, gateway: reached, approvals, logger });
+  const pages = app({ url, state, configuration, key, providers, gateway: reached, approvals, logger });
   // A proxy may well ask by another name than the public one.
   http.use(options.publicUrl === undefined ? new Hono().use(canonicalHost(url)).route("/", pages) : pages);
-  logger.info({ url, gateway: showAddress(reached), issuer: oidc.issuer }, "ready");
-  return { url, gateway: reached, issuer: oidc.issuer, approvals, failed: gateway.failed };
+  logger.info({ url, gateway: showAddress(reached), issuer }, "ready");
+  return { url, gateway: reached, issuer, approvals, failed: gateway.failed };
 }
 
 /** Browsers keep sessions safe over https only, and on loopback. */
@@ -155,13 +161,15 @@ async function at<T>(address: ListenAddress, option: string, listening: Promise<
 
 /** The embedded provider's passwords are printed in our documentation: it must not let anyone in from elsewhere. */
 function demandLocalIfEmbedded({ identity, listen, sshListen, http }: ServeOptions): void {
-  if (identity.kind === "external") return;
+  if (identity.kind !== "embedded") return;
   const open = [listen, sshListen ?? listen, http, identity.listen].find(({ host }) => !isLoopbackHost(host));
   if (open === undefined) return;
   throw new SallyportError(
     "configuration-invalid",
     `the embedded identity provider is for this machine alone, and ${showAddress(open)} can be reached from others`,
-    { hint: "Give your own provider with --oidc-issuer, --oidc-client-id and SALLYPORT_OIDC_CLIENT_SECRET." },
+    {
+      hint: "Give your own providers with --identity, or one with --oidc-issuer, --oidc-client-id and SALLYPORT_OIDC_CLIENT_SECRET.",
+    },
   );
 }
 
@@ -173,12 +181,17 @@ async function certificateOf({ tls, state, listen, advertise }: ServeOptions): P
   return ownCertificate(join(state, "tls"), [...new Set(names)], new Date());
 }
 
-async function identityProvider(
+async function identityProviders(
   { identity, logger }: ServeOptions,
-  url: string,
+  { url, state }: { readonly url: string; readonly state: LocalState },
   closers: Closer[],
-): Promise<OidcConfig> {
-  if (identity.kind === "external") return identity.oidc;
+): Promise<readonly Provider[]> {
+  if (identity.kind === "external") return identity.providers;
+  if (identity.kind === "settings") {
+    const providers = await resolveIdentity(identity.settings, state.secrets);
+    await checkSamlProviders(providers.filter((one) => one.kind === "saml"));
+    return providers;
+  }
   const { listen, people } = identity;
   const client = { id: "sallyport", secret: randomBytes(32).toString("base64url") };
   const redirectUris = [`${url}/auth/callback`];
@@ -187,13 +200,19 @@ async function identityProvider(
   closers.push(() => provider.close());
   const names = people.map(({ sub }) => sub);
   logger.warn({ issuer: provider.issuer, people: names }, "the embedded identity provider is on: for local use only");
-  return {
-    issuer: provider.issuer,
-    clientId: client.id,
-    clientSecret: client.secret,
-    scopes: ["openid", "email", "profile", GROUPS_CLAIM],
-    groupsClaim: GROUPS_CLAIM,
-  };
+  return [
+    {
+      kind: "oidc",
+      id: DEFAULT_PROVIDER_ID,
+      domains: [],
+      groupPrefix: "",
+      issuer: provider.issuer,
+      clientId: client.id,
+      clientSecret: client.secret,
+      scopes: ["openid", "email", "profile", GROUPS_CLAIM],
+      groupsClaim: GROUPS_CLAIM,
+    },
+  ];
 }
 
 interface GatewayParts {
@@ -233,17 +252,17 @@ interface AppParts {
   readonly state: LocalState;
   readonly configuration: Configuration;
   readonly key: Uint8Array;
-  readonly oidc: OidcConfig;
+  readonly providers: readonly Provider[];
   readonly gateway: GatewayAddress;
   readonly approvals: Approvals;
   readonly logger: Logger;
 }
 
-function app({ url, state, configuration, key, oidc, gateway, approvals, logger }: AppParts): Hono {
+function app({ url, state, configuration, key, providers, gateway, approvals, logger }: AppParts): Hono {
   const common = { baseUrl: url, tokenKey: key, signIns: state.signIns, clock: Date.now, logger };
   const auth = authApp({
     ...common,
-    oidc,
+    providers,
     passes: state.passes,
     people: state.people,
     sshKeys: state.sshKeys,

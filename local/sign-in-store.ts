@@ -29,6 +29,8 @@ const SCHEMA = `
   CREATE TABLE IF NOT EXISTS wrong_user_codes (principal_id TEXT NOT NULL, at INTEGER NOT NULL) STRICT;
   CREATE INDEX IF NOT EXISTS wrong_user_codes_of ON wrong_user_codes (principal_id, at);
   CREATE TABLE IF NOT EXISTS signed_out (token_id TEXT PRIMARY KEY, expires_at INTEGER NOT NULL) STRICT;
+  CREATE TABLE IF NOT EXISTS used_once (id TEXT PRIMARY KEY, expires_at INTEGER NOT NULL) STRICT;
+  CREATE INDEX IF NOT EXISTS used_once_by_expiry ON used_once (expires_at);
 `;
 
 const deviceRow = z.object({
@@ -56,7 +58,7 @@ type DeviceMethods =
 export function sqliteSignInStore(db: DatabaseSync): SignInStore {
   db.exec(SCHEMA);
   addColumn(db, "device_requests", "connection", "TEXT");
-  return { ...deviceRequests(db), ...wrongCodes(db), ...signedOut(db) };
+  return { ...deviceRequests(db), ...wrongCodes(db), ...signedOut(db), ...usedOnce(db) };
 }
 
 function deviceRequests(db: DatabaseSync): Pick<SignInStore, DeviceMethods> {
@@ -138,6 +140,18 @@ function signedOut(db: DatabaseSync): Pick<SignInStore, "signOut" | "isSignedOut
         insert.run(token, expiresAt);
       }),
     isSignedOut: (token) => stored("look up a session", () => find.get(token) !== undefined),
+  };
+}
+
+function usedOnce(db: DatabaseSync): Pick<SignInStore, "useOnce"> {
+  const forget = db.prepare("DELETE FROM used_once WHERE expires_at < ?");
+  const insert = db.prepare("INSERT INTO used_once (id, expires_at) VALUES (?, ?) ON CONFLICT DO NOTHING");
+  return {
+    useOnce: (id, expiresAt, at) =>
+      stored("keep what was used", () => {
+        forget.run(at);
+        return insert.run(id, expiresAt).changes > 0;
+      }),
   };
 }
 

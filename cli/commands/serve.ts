@@ -12,6 +12,7 @@ export interface ServeFlags {
   readonly tlsCert?: string;
   readonly tlsKey?: string;
   readonly tlsCa?: string;
+  readonly identity?: string;
   readonly oidcIssuer?: string;
   readonly oidcClientId?: string;
   readonly oidcClientSecretFile?: string;
@@ -51,6 +52,7 @@ export function serveCommand(): Command {
     )
     .addOption(option("--tls-key <file>", "its private key, mode 0600", "TLS_KEY"))
     .addOption(option("--tls-ca <file>", "the authority that clients shall trust for it", "TLS_CA"))
+    .addOption(option("--identity <file>", "your identity providers, OIDC and SAML: docs/identity.md", "IDENTITY"))
     .addOption(
       option("--oidc-issuer <url>", "your identity provider (default: an embedded one, on loopback)", "OIDC_ISSUER"),
     )

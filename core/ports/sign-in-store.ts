@@ -7,6 +7,8 @@ export type DeviceCodeHash = Branded<Digest, "DeviceCodeHash">;
 export type UserCode = Branded<string, "UserCode">;
 /** The `jti` of a session token. */
 export type TokenId = Branded<string, "TokenId">;
+/** Names something that is good for one use: a kind, a colon, and a SHA-256 in hexadecimal. */
+export type OnceId = Branded<string, "OnceId">;
 
 /** A device (our CLI, or somebody's ssh) that asks to act for a person who has yet to agree. */
 export interface DeviceRequest {
@@ -64,4 +66,9 @@ export interface SignInStore {
   /** A session token that was signed out at `at`, before its time. May be forgotten after `expiresAt`. */
   signOut(token: TokenId, expiresAt: Instant, at: Instant): Promise<void>;
   isSignedOut(token: TokenId): Promise<boolean>;
+  /**
+   * True for the first caller with this id only, however many ask at once. The id may be forgotten after `expiresAt`, when
+   * whatever it names is refused for its age.
+   */
+  useOnce(id: OnceId, expiresAt: Instant, at: Instant): Promise<boolean>;
 }

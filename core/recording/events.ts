@@ -13,7 +13,7 @@ const parameter = z.object({
 const column = z.object({ name: z.string(), type: z.number().int(), format: z.union([z.literal(0), z.literal(1)]) });
 
 /** One statement and what became of it. Emitted when it completes, or when the session ends before it does. */
-const statement = z.object({
+export const statement = z.object({
   type: z.literal("statement"),
   /** From 1, in the order in which the client asked. */
   number: z.number().int(),

@@ -9,7 +9,7 @@ import type { AuthDeps, ConnectionSummary, GatewayAddress } from "./deps.ts";
 import { type PassStatus, accessibleTo, issuePass, listPasses, revokePass, statusOf } from "./passes.ts";
 import { hostKeyOf, sshCommand } from "./ssh-address.ts";
 
-const newPassBody = z.strictObject({ connection: z.string().max(256).optional(), label: label.optional() });
+export const newPassBody = z.strictObject({ connection: z.string().max(256).optional(), label: label.optional() });
 
 /** A pass as programs see it: never its text, never its hash. Times are ISO 8601 in UTC. */
 export interface PassView {

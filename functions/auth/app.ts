@@ -1,4 +1,5 @@
 import { Hono } from "hono";
+import { openApiRoute } from "../openapi/route.ts";
 import { boundedBody } from "../shared/request.ts";
 import { securityHeaders, stylesheet } from "../shared/html.ts";
 import { problemHandler, problemNotFound } from "../shared/problem.ts";
@@ -6,7 +7,9 @@ import { apiRoutes } from "./api-routes.ts";
 import type { AuthDeps } from "./deps.ts";
 import { deviceRoutes } from "./device-routes.ts";
 import { homeRoutes } from "./home-routes.ts";
+import { samlRoutes } from "./saml-routes.ts";
 import { signInRoutes } from "./sign-in-routes.ts";
+import { waysToSignIn } from "./sign-in-ways.ts";
 import { sshRoutes } from "./ssh-routes.ts";
 
 /**
@@ -19,7 +22,10 @@ export function authApp(deps: AuthDeps): Hono {
   app.notFound(problemNotFound(app));
   app.use(securityHeaders(), boundedBody());
   app.get("/assets/sallyport.css", stylesheet);
-  app.route("/", signInRoutes(deps));
+  app.route("/", openApiRoute());
+  const ways = waysToSignIn(deps);
+  app.route("/", signInRoutes(deps, ways));
+  app.route("/", samlRoutes(deps, ways));
   app.route("/", deviceRoutes(deps));
   app.route("/", apiRoutes(deps));
   app.route("/", sshRoutes(deps));

@@ -1,23 +1,12 @@
 import type { Context } from "hono";
 import type { Logger } from "pino";
+import type { Provider } from "../../core/config/identity.ts";
 import type { PassStore } from "../../core/ports/pass-store.ts";
 import type { PeopleStore } from "../../core/ports/people-store.ts";
 import type { Protocol } from "../../core/ports/session-store.ts";
 import type { SignInStore } from "../../core/ports/sign-in-store.ts";
 import type { SshKeyStore } from "../../core/ports/ssh-key-store.ts";
 import type { AuthenticationDeps } from "../shared/authenticated.ts";
-
-/** The relying party's side of an OpenID Connect provider. */
-export interface OidcConfig {
-  /** As the provider names itself; https, or http on loopback. */
-  readonly issuer: string;
-  readonly clientId: string;
-  readonly clientSecret: string;
-  /** `openid` is always asked for. */
-  readonly scopes: readonly string[];
-  /** The claim of the ID token that lists a person's groups. */
-  readonly groupsClaim: string;
-}
 
 /** What a person may know of a connection. */
 export interface ConnectionSummary {
@@ -45,7 +34,8 @@ export interface GatewayAddress {
 }
 
 export interface AuthDeps extends AuthenticationDeps {
-  readonly oidc: OidcConfig;
+  /** Who may say who somebody is; at least one. */
+  readonly providers: readonly Provider[];
   readonly passes: PassStore;
   readonly signIns: SignInStore;
   readonly people: Pick<PeopleStore, "signedIn">;

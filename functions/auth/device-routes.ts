@@ -29,10 +29,13 @@ import { decidedPage, enterCodePage, reviewPage } from "./device-pages.ts";
 const UNNAMED_DEVICE = "a device without a name";
 const typedCode = z.string().max(256);
 
-const deviceBody = z.object({ label: label.optional() });
+export const deviceBody = z.object({ label: label.optional() });
 const pageQuery = z.object({ user_code: typedCode.optional() });
 const decisionBody = z.object({ user_code: typedCode, decision: z.enum(["approve", "deny"]) });
-const tokenBody = z.object({ grant_type: z.string().max(256).optional(), device_code: z.string().max(256).optional() });
+export const tokenBody = z.object({
+  grant_type: z.string().max(256).optional(),
+  device_code: z.string().max(256).optional(),
+});
 
 /**
  * The device authorization grant (RFC 8628), for `sallyport login`. Programs use POST /auth/device and POST /auth/token;

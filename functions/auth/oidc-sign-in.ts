@@ -3,13 +3,14 @@ import type { JWTVerifyGetKey } from "jose";
 import * as openid from "openid-client";
 import { SallyportError } from "../../core/errors.ts";
 import { emailFromClaims, principalFromClaims } from "../../core/identity/oidc-claims.ts";
-import type { Principal } from "../../core/identity/principal.ts";
+import { DEFAULT_PROVIDER_ID, type OidcProvider } from "../../core/config/identity.ts";
+import type { SignedIn } from "../../core/identity/home-realm.ts";
 import type { Clock } from "../../core/ports/clock.ts";
 import { type Site, isLoopback } from "../shared/site.ts";
-import type { OidcConfig } from "./deps.ts";
-import type { PendingSignIn } from "./pending-sign-in.ts";
+import type { PendingOidc } from "./pending-sign-in.ts";
+import type { Prompt } from "./sign-in-ways.ts";
 
-export const CALLBACK_PATH = "/auth/callback";
+const CALLBACK_PATH = "/auth/callback";
 
 /** How long a provider's description is used before it is read again. */
 const DISCOVERY_LIFETIME_MS = 60 * 60 * 1000;
@@ -20,24 +21,23 @@ const CLOCK_TOLERANCE_SECONDS = 30;
 /** What a provider may sign ID tokens with: public-key algorithms only (RFC 8725 §3.1). */
 const SIGNATURE_ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"];
 
-/** OpenID Connect Core §3.1.2.1: `login` asks for the password again, so that another person can sign in. */
-type Prompt = "login" | undefined;
-
 export interface OidcSignIn {
   /** Where to send the browser, and what it must bring back. Throws `identity-provider-unavailable`. */
-  begin(returnTo: string, prompt: Prompt): Promise<{ url: URL; pending: PendingSignIn }>;
+  begin(returnTo: string, prompt: Prompt): Promise<{ url: URL; pending: PendingOidc }>;
   /**
    * Who came back.
    * @param query the query string of the callback, as it came
    * Throws `sign-in-failed` whenever anything is not exactly as it must be, or `identity-provider-unavailable`.
    */
-  finish(query: string, pending: PendingSignIn): Promise<SignedIn>;
+  finish(query: string, pending: PendingOidc): Promise<SignedIn>;
 }
 
-/** Who has signed in; `email` where the provider gave one and does not say that it is unverified. */
-interface SignedIn {
-  readonly principal: Principal;
-  readonly email: string | undefined;
+/**
+ * Where a provider sends people back to. Each has an address of its own, so that one cannot pass off what another gave
+ * (RFC 9700 §4.4.2.2); the default one keeps that of before there were several.
+ */
+export function callbackPath(providerId: string): string {
+  return providerId === DEFAULT_PROVIDER_ID ? CALLBACK_PATH : `${CALLBACK_PATH}/${providerId}`;
 }
 
 interface Provider {
@@ -50,15 +50,22 @@ interface Provider {
  * The authorization code flow with PKCE (RFC 6749 §4.1, RFC 7636, OpenID Connect Core §3.1) at one provider.
  * The provider is asked on first use, not at start. Throws `configuration-invalid` for an issuer that cannot be trusted.
  */
-export function oidcSignIn(config: OidcConfig, site: Site, clock: Clock): OidcSignIn {
+export function oidcSignIn(config: OidcProvider, site: Site, clock: Clock): OidcSignIn {
   const issuer = issuerOf(config);
   const provider = remembered(clock, () => discover(issuer, config));
-  const redirectUri = site.origin + CALLBACK_PATH;
+  const redirectUri = site.origin + callbackPath(config.id);
   return {
     begin: async (returnTo, prompt) => {
       const { configuration } = await provider();
       const verifier = openid.randomPKCECodeVerifier();
-      const pending = { state: openid.randomState(), nonce: openid.randomNonce(), verifier, returnTo };
+      const pending: PendingOidc = {
+        kind: "oidc",
+        provider: config.id,
+        state: openid.randomState(),
+        nonce: openid.randomNonce(),
+        verifier,
+        returnTo,
+      };
       const url = openid.buildAuthorizationUrl(configuration, {
         redirect_uri: redirectUri,
         scope: [...new Set(["openid", ...config.scopes])].join(" "),
@@ -80,7 +87,7 @@ export function oidcSignIn(config: OidcConfig, site: Site, clock: Clock): OidcSi
 }
 
 /** The claims of an ID token of which everything was checked: state, code, nonce, issuer, audience, times, signature. */
-async function redeem(provider: Provider, callback: URL, pending: PendingSignIn): Promise<Record<string, unknown>> {
+async function redeem(provider: Provider, callback: URL, pending: PendingOidc): Promise<Record<string, unknown>> {
   const { configuration, issuer, keys } = provider;
   const tokens = await openid.authorizationCodeGrant(configuration, callback, {
     expectedState: pending.state,
@@ -115,7 +122,7 @@ function unavailable(cause: unknown): SallyportError {
   });
 }
 
-function issuerOf(config: OidcConfig): URL {
+function issuerOf(config: OidcProvider): URL {
   const url = URL.parse(config.issuer);
   // "|" separates issuer and subject in a principal's id.
   if (url && !config.issuer.includes("|") && (url.protocol === "https:" || isPlainLoopback(url))) return url;
@@ -126,7 +133,7 @@ function isPlainLoopback(url: URL): boolean {
   return url.protocol === "http:" && isLoopback(url);
 }
 
-async function discover(issuer: URL, config: OidcConfig): Promise<Provider> {
+async function discover(issuer: URL, config: OidcProvider): Promise<Provider> {
   const insecure = isPlainLoopback(issuer);
   const configuration = await openid
     .discovery(

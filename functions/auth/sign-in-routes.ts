@@ -1,76 +1,59 @@
-import { randomUUID } from "node:crypto";
 import { Hono, type Context } from "hono";
-import { deleteCookie, getCookie, setCookie } from "hono/cookie";
-import { html } from "hono/html";
+import { deleteCookie } from "hono/cookie";
 import { z } from "zod";
+import { DEFAULT_PROVIDER_ID } from "../../core/config/identity.ts";
 import { SallyportError } from "../../core/errors.ts";
-import { SESSION_LIFETIME_MS, issueSessionToken } from "../../core/identity/session-token.ts";
-import type { TokenId } from "../../core/ports/sign-in-store.ts";
 import { SESSION_COOKIE, demandSameOrigin, sessionOf } from "../shared/authenticated.ts";
-import { page } from "../shared/html.ts";
-import { causesOf } from "../shared/problem.ts";
-import { readQuery } from "../shared/request.ts";
+import { readBody, readQuery } from "../shared/request.ts";
 import { returnUrl } from "../shared/return-path.ts";
 import { type Site, cookieName, cookieOptions, siteOf } from "../shared/site.ts";
+import { notStartedHere, sendAway, startSession, takePending, toldBy } from "./browser-sign-in.ts";
 import type { AuthDeps } from "./deps.ts";
-import { CALLBACK_PATH, type OidcSignIn, oidcSignIn } from "./oidc-sign-in.ts";
-import { PENDING_LIFETIME_MS, type PendingSignIn, openPending, sealPending } from "./pending-sign-in.ts";
+import { loginQuery } from "./login-query.ts";
+import { callbackPath } from "./oidc-sign-in.ts";
+import { addressPage, onwardPage, signedOutPage } from "./sign-in-pages.ts";
+import { type WaysToSignIn, begin } from "./sign-in-ways.ts";
 
-const PENDING_COOKIE = "sallyport-sign-in";
+const providerQuery = loginQuery.extend({ provider: z.string().optional() });
+const addressForm = loginQuery.extend({ email: z.string().max(1000) });
 
-const loginQuery = z.object({ return_to: z.string().optional(), prompt: z.literal("login").optional() });
-
-/** Signing in by OIDC, and out. */
-export function signInRoutes(deps: AuthDeps): Hono {
+/** Signing in at whichever provider knows the person, by OIDC, and out. */
+export function signInRoutes(deps: AuthDeps, ways: WaysToSignIn): Hono {
   const site = siteOf(deps.baseUrl);
-  const oidc = oidcSignIn(deps.oidc, site, deps.clock);
   return new Hono()
     .get("/auth/login", async (c) => {
-      const { return_to, prompt } = readQuery(c, loginQuery);
-      const { url, pending } = await oidc.begin(returnUrl(return_to ?? "/", site), prompt);
-      const sealed = await sealPending(deps.tokenKey, pending, deps.clock());
-      setCookie(c, cookieName(site, PENDING_COOKIE), sealed, cookieOptions(site, PENDING_LIFETIME_MS));
-      return c.redirect(url.href, 303);
+      const { return_to = "/", prompt, provider } = readQuery(c, providerQuery);
+      const returnTo = returnUrl(return_to, site);
+      const way = provider === undefined ? ways.only : ways.any(provider);
+      if (way === undefined) return c.html(addressPage({ returnTo: return_to, prompt, unknown: false }));
+      return sendAway(c, deps, site, await begin(way, returnTo, prompt));
     })
-    .get(CALLBACK_PATH, async (c) => {
-      const pending = await takePending(c, deps, site);
-      const { principal, email } = await finished(c, deps, oidc, pending);
-      const { id, name, groups } = principal;
-      await deps.people.signedIn({ id, name, email, groups, seenAt: deps.clock() });
-      const authority = { issuer: site.origin, key: deps.tokenKey };
-      const token = await issueSessionToken(authority, "web", principal, randomUUID() as TokenId, deps.clock());
-      setCookie(c, cookieName(site, SESSION_COOKIE), token, cookieOptions(site, SESSION_LIFETIME_MS));
-      deps.logger.info({ principal: principal.id, address: deps.clientAddress(c) }, "signed in");
-      return c.redirect(pending.returnTo, 303);
+    .post("/auth/login", async (c) => {
+      demandSameOrigin(c, site);
+      const { return_to = "/", prompt, email } = await readBody(c, addressForm);
+      returnUrl(return_to, site);
+      const way = ways.ofAddress(email);
+      if (way === undefined) return c.html(addressPage({ returnTo: return_to, prompt, unknown: true }), 404);
+      const query = new URLSearchParams({ provider: way.id, return_to, ...(prompt === undefined ? {} : { prompt }) });
+      const onward = `/auth/login?${query.toString()}`;
+      c.header("Refresh", `0; url=${onward}`);
+      return c.html(onwardPage(onward));
     })
+    .get(callbackPath(DEFAULT_PROVIDER_ID), (c) => comeBack(c, deps, ways, DEFAULT_PROVIDER_ID))
+    .get(callbackPath(":id"), (c) => comeBack(c, deps, ways, c.req.param("id") ?? ""))
     .post("/auth/logout", (c) => signOut(c, deps, site))
     .get("/auth/signed-out", (c) => c.html(signedOutPage()));
 }
 
-/** The pending sign-in of this browser; its cookie is good for one attempt. */
-async function takePending(c: Context, deps: AuthDeps, site: Site): Promise<PendingSignIn> {
-  const name = cookieName(site, PENDING_COOKIE);
-  const sealed = getCookie(c, name);
-  deleteCookie(c, name, cookieOptions(site, 0));
-  const pending = sealed === undefined ? undefined : await openPending(deps.tokenKey, sealed, deps.clock());
-  if (pending !== undefined) return pending;
-  throw new SallyportError("sign-in-failed", "this sign-in was not started in this browser, or took too long", {
-    hint: "start again from the home page",
-  });
-}
-
-async function finished(
-  c: Context,
-  deps: AuthDeps,
-  oidc: OidcSignIn,
-  pending: PendingSignIn,
-): ReturnType<OidcSignIn["finish"]> {
-  try {
-    return await oidc.finish(new URL(c.req.url).search, pending);
-  } catch (thrown) {
-    deps.logger.warn({ address: deps.clientAddress(c), causes: causesOf(thrown) }, "a sign-in failed");
-    throw thrown;
-  }
+/** The end of a sign-in by OIDC, at the address of the provider that it began at. */
+async function comeBack(c: Context, deps: AuthDeps, ways: WaysToSignIn, id: string): Promise<Response> {
+  const { provider, signIn } = ways.oidc(id);
+  const site = siteOf(deps.baseUrl);
+  const pending = await takePending(c, deps, site);
+  if (pending.kind !== "oidc" || pending.provider !== id) return notStartedHere();
+  const who = await toldBy(c, deps, provider, () => signIn.finish(new URL(c.req.url).search, pending));
+  await startSession(c, deps, site, who);
+  return c.redirect(pending.returnTo, 303);
 }
 
 /** Ends the session of the cookie or the bearer token, here and for every copy of it; without one there is nothing to end. */
@@ -90,12 +73,4 @@ async function signOut(c: Context, deps: AuthDeps, site: Site): Promise<Response
 function unlessSignedOut(thrown: unknown): undefined {
   if (thrown instanceof SallyportError && thrown.code === "sign-in-required") return undefined;
   throw thrown;
-}
-
-function signedOutPage(): ReturnType<typeof page> {
-  const body = html`<p>
-      You have signed out of Sallyport. Passes that you hold live on until they expire or are revoked.
-    </p>
-    <p><a href="/auth/login">Sign in again</a>, or <a href="/auth/login?prompt=login">as someone else</a>.</p>`;
-  return page({ title: "Signed out", principal: undefined, body });
 }

@@ -13,7 +13,7 @@ import { sshKeysPage } from "./ssh-pages.ts";
 
 /** What is no signature may be long, and is told what it is. */
 const pasted = z.string().max(32_768);
-const newKeyBody = z.strictObject({ signature: pasted, label: label.optional() });
+export const newKeyBody = z.strictObject({ signature: pasted, label: label.optional() });
 const newKeyForm = z.object({ signature: pasted, label: label.default("") });
 
 /** A key as programs see it; `id` names it in paths. */

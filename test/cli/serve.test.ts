@@ -118,13 +118,17 @@ describe("with what an operator brings", () => {
     const provider = await startOidcProvider({ ...HERE, people: DEMO_PEOPLE, client: { ...client, redirectUris } });
     const scopes = ["email", "groups"];
     const oidc = {
+      kind: "oidc" as const,
+      id: "oidc",
+      domains: [],
+      groupPrefix: "",
       issuer: provider.issuer,
       clientId: "gateway",
       clientSecret: "s3cret",
       scopes,
       groupsClaim: "groups",
     };
-    const running = await serve({ ...options, http, identity: { kind: "external", oidc } });
+    const running = await serve({ ...options, http, identity: { kind: "external", providers: [oidc] } });
     const { cookie } = await signInOverHttp(running.url, { user: "dave", password: DEMO_PASSWORD });
     const me = await (await fetch(`${running.url}/api/me`, { headers: { cookie } })).json();
     expect(me).toMatchObject({ id: `${provider.issuer}|dave`, groups: ["admins"] });
@@ -213,8 +217,22 @@ describe("a start that cannot be", () => {
   );
 
   test("pages that others could reach without https are refused, with the way out", async () => {
-    const oidc = { issuer: "https://idp.example", clientId: "x", clientSecret: "x", scopes: [], groupsClaim: "groups" };
-    const asked = { ...options, http: { host: "0.0.0.0", port: 0 }, identity: { kind: "external", oidc } } as const;
+    const oidc = {
+      kind: "oidc" as const,
+      id: "oidc",
+      domains: [],
+      groupPrefix: "",
+      issuer: "https://idp.example",
+      clientId: "x",
+      clientSecret: "x",
+      scopes: [],
+      groupsClaim: "groups",
+    };
+    const asked = {
+      ...options,
+      http: { host: "0.0.0.0", port: 0 },
+      identity: { kind: "external", providers: [oidc] },
+    } as const;
     const hint = expect.stringContaining("--public-url");
     await expect(serve(asked)).rejects.toMatchObject({ code: "configuration-invalid", hint });
     await (await serve({ ...asked, publicUrl: "https://sallyport.example" })).close();

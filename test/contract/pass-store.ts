@@ -26,11 +26,11 @@ function newPass(over: Partial<NewPass> = {}): NewPass {
   };
 }
 
-/** What every PassStore promises. An adapter's test is one line: `passStoreContract("name", () => make())`. */
-export function passStoreContract(adapter: string, make: () => PassStore): void {
+/** What every PassStore promises. An adapter's test is one line: `passStoreContract("name", async () => make())`. */
+export function passStoreContract(adapter: string, make: () => Promise<PassStore>): void {
   describe(`PassStore on ${adapter}`, () => {
     test("finds a pass by its hash, with all that was kept and without the hash", async () => {
-      const store = make();
+      const store = await make();
       const wanted = newPass({ connection: "shop", label: 'it\'s a "label" \u0000 ✓' });
       const issued = await store.issue(wanted);
       const { hash, ...kept } = wanted;
@@ -41,13 +41,13 @@ export function passStoreContract(adapter: string, make: () => PassStore): void 
     });
 
     test("tells a pass for every connection from one for a connection without a name", async () => {
-      const store = make();
+      const store = await make();
       expect((await store.issue(newPass())).connection).toBeUndefined();
       expect((await store.issue(newPass({ connection: "" }))).connection).toBe("");
     });
 
     test("knows nothing of what was never issued", async () => {
-      const store = make();
+      const store = await make();
       await store.issue(newPass());
       expect(await store.find(mintPass(randomBytes).hash)).toBeUndefined();
       for (const id of ["", "nothing", "' OR 1=1 --", "%"]) {
@@ -58,7 +58,7 @@ export function passStoreContract(adapter: string, make: () => PassStore): void 
     });
 
     test("gives every pass an id of its own, and refuses a hash that it has", async () => {
-      const store = make();
+      const store = await make();
       const pass = newPass();
       const first = await store.issue(pass);
       await expect(store.issue({ ...pass, principal: person("eve") })).rejects.toMatchObject({ code: "conflict" });
@@ -67,14 +67,14 @@ export function passStoreContract(adapter: string, make: () => PassStore): void 
     });
 
     test("still finds an expired pass, so that the caller can say what is wrong with it", async () => {
-      const store = make();
+      const store = await make();
       const pass = newPass({ expiresAt: 1 });
       await store.issue(pass);
       expect((await store.find(pass.hash))?.expiresAt).toBe(1);
     });
 
     test("keeps the time of the first revocation, by whatever way it is looked up", async () => {
-      const store = make();
+      const store = await make();
       const pass = newPass();
       const { id } = await store.issue(pass);
       expect((await store.revoke(id, NOW + 5))?.revokedAt).toBe(NOW + 5);
@@ -84,7 +84,7 @@ export function passStoreContract(adapter: string, make: () => PassStore): void 
     });
 
     test("lists a person's passes, newest first, no more than asked for, and nobody else's", async () => {
-      const store = make();
+      const store = await make();
       const times = [3, 1, 2, 2];
       const issued = [];
       for (const at of times) issued.push(await store.issue(newPass({ issuedAt: NOW + at })));
@@ -98,7 +98,7 @@ export function passStoreContract(adapter: string, make: () => PassStore): void 
     });
 
     test("names what was revoked at or after a time, and only that", async () => {
-      const store = make();
+      const store = await make();
       const passes = [];
       for (let at = 0; at < 4; at++) passes.push(await store.issue(newPass()));
       const ids = passes.map((pass) => pass.id);

@@ -6,7 +6,7 @@ import { openDatabase } from "../../local/database.ts";
 import { sqliteSignInStore } from "../../local/sign-in-store.ts";
 import { signInStoreContract } from "./sign-in-store.ts";
 
-signInStoreContract("SQLite", () => sqliteSignInStore(openDatabase(":memory:")));
+signInStoreContract("SQLite", async () => sqliteSignInStore(openDatabase(":memory:")));
 
 test("a state folder of before SSH goes on: its requests are those of the command line", async () => {
   const db = new DatabaseSync(":memory:");

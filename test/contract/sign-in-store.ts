@@ -7,7 +7,14 @@ import {
   mintUserCode,
 } from "../../core/identity/device-sign-in.ts";
 import type { Principal, PrincipalId } from "../../core/identity/principal.ts";
-import type { DeviceCodeHash, DeviceRequest, SignInStore, TokenId, UserCode } from "../../core/ports/sign-in-store.ts";
+import type {
+  DeviceCodeHash,
+  DeviceRequest,
+  OnceId,
+  SignInStore,
+  TokenId,
+  UserCode,
+} from "../../core/ports/sign-in-store.ts";
 
 const NOW = 1_800_000_000_000;
 const alice: Principal = {
@@ -39,19 +46,20 @@ async function pending(store: SignInStore, over: Partial<DeviceRequest> = {}): P
 
 const approval = { kind: "approved", principal: alice } as const;
 
-/** What every SignInStore promises. An adapter's test is one line: `signInStoreContract("name", () => make())`. */
-export function signInStoreContract(adapter: string, make: () => SignInStore): void {
+/** What every SignInStore promises. An adapter's test is one line: `signInStoreContract("name", async () => make())`. */
+export function signInStoreContract(adapter: string, make: () => Promise<SignInStore>): void {
   describe(`SignInStore on ${adapter}`, () => {
     deviceRequests(make);
     decisions(make);
     wrongCodes(make);
     signOuts(make);
+    usedOnce(make);
   });
 }
 
-function deviceRequests(make: () => SignInStore): void {
+function deviceRequests(make: () => Promise<SignInStore>): void {
   test("finds a device's request by either of its codes", async () => {
-    const store = make();
+    const store = await make();
     const asked = await pending(store, { connection: "web-1 ünï" });
     expect((await store.findDevice((await pending(store)).deviceCode))?.connection).toBeUndefined();
     const row = { ...asked, decision: { kind: "pending" }, lastPolledAt: undefined };
@@ -60,7 +68,7 @@ function deviceRequests(make: () => SignInStore): void {
   });
 
   test("knows nothing of codes that were never given out", async () => {
-    const store = make();
+    const store = await make();
     await pending(store);
     for (const code of ["", "%", "' OR 1=1 --"]) {
       expect(await store.findDevice(code as DeviceCodeHash)).toBeUndefined();
@@ -72,7 +80,7 @@ function deviceRequests(make: () => SignInStore): void {
   });
 
   test("refuses a code that another request has, and leaves that one as it was", async () => {
-    const store = make();
+    const store = await make();
     const first = await pending(store);
     for (const same of [{ userCode: first.userCode }, { deviceCode: first.deviceCode }])
       await expect(store.putDevice(request({ ...same, label: "eve" }))).rejects.toMatchObject({ code: "conflict" });
@@ -80,7 +88,7 @@ function deviceRequests(make: () => SignInStore): void {
   });
 
   test("counts what waits, in all and for an address: neither the decided nor the expired", async () => {
-    const store = make();
+    const store = await make();
     const decided = await pending(store);
     await store.decideDevice(decided.userCode, { kind: "denied" }, NOW);
     await pending(store);
@@ -92,7 +100,7 @@ function deviceRequests(make: () => SignInStore): void {
   });
 
   test("forgets what expired long ago, and only that", async () => {
-    const store = make();
+    const store = await make();
     const old = await pending(store, { expiresAt: NOW });
     await pending(store, { requestedAt: NOW + DEVICE_MEMORY_MS });
     expect(await store.findDevice(old.deviceCode)).toBeDefined();
@@ -101,7 +109,7 @@ function deviceRequests(make: () => SignInStore): void {
   });
 
   test("tells each poll when the one before it was", async () => {
-    const store = make();
+    const store = await make();
     const { deviceCode } = await pending(store);
     expect(await store.notePoll(deviceCode, NOW)).toBeUndefined();
     expect(await store.notePoll(deviceCode, NOW + 7)).toBe(NOW);
@@ -110,14 +118,14 @@ function deviceRequests(make: () => SignInStore): void {
   });
 }
 
-function decisions(make: () => SignInStore): void {
+function decisions(make: () => Promise<SignInStore>): void {
   test("keeps the first decision: neither a second nor its opposite changes it", async () => {
     for (const [first, second] of [
       [approval, { kind: "denied" }],
       [{ kind: "denied" }, approval],
       [approval, { kind: "approved", principal: bob }],
     ] as const) {
-      const store = make();
+      const store = await make();
       const { userCode } = await pending(store);
       expect(await store.decideDevice(userCode, first, NOW)).toBe(true);
       expect(await store.decideDevice(userCode, second, NOW)).toBe(false);
@@ -126,14 +134,14 @@ function decisions(make: () => SignInStore): void {
   });
 
   test("takes no decision on an expired request", async () => {
-    const store = make();
+    const store = await make();
     const { userCode, expiresAt } = await pending(store);
     expect(await store.decideDevice(userCode, approval, expiresAt)).toBe(false);
     expect((await store.findUserCode(userCode))?.decision).toEqual({ kind: "pending" });
   });
 
   test("gives the principal of an approved request to one caller only, however many ask at once", async () => {
-    const store = make();
+    const store = await make();
     const { deviceCode, userCode } = await pending(store);
     await store.decideDevice(userCode, approval, NOW);
     const answers = await Promise.all(Array.from({ length: 8 }, () => store.useDevice(deviceCode, NOW)));
@@ -142,7 +150,7 @@ function decisions(make: () => SignInStore): void {
   });
 
   test("gives no principal for a pending, a denied or an expired request", async () => {
-    const store = make();
+    const store = await make();
     const waiting = await pending(store);
     const denied = await pending(store);
     await store.decideDevice(denied.userCode, { kind: "denied" }, NOW);
@@ -154,9 +162,9 @@ function decisions(make: () => SignInStore): void {
   });
 }
 
-function wrongCodes(make: () => SignInStore): void {
+function wrongCodes(make: () => Promise<SignInStore>): void {
   test("counts the wrong codes of a person since a time, and nobody else's", async () => {
-    const store = make();
+    const store = await make();
     expect(await store.wrongCodes(alice.id, 0)).toBe(0);
     expect(await store.noteWrongCode(alice.id, NOW, NOW - 10)).toBe(1);
     expect(await store.noteWrongCode(alice.id, NOW, NOW - 10)).toBe(2);
@@ -167,14 +175,41 @@ function wrongCodes(make: () => SignInStore): void {
   });
 }
 
-function signOuts(make: () => SignInStore): void {
+function signOuts(make: () => Promise<SignInStore>): void {
   test("remembers who signed out for as long as the session would have lived", async () => {
-    const store = make();
+    const store = await make();
     const [first, second] = ["first" as TokenId, "second" as TokenId];
     await store.signOut(first, NOW + 1000, NOW);
     await store.signOut(first, NOW + 1000, NOW);
     await store.signOut("third" as TokenId, NOW + 5000, NOW + 999);
     expect(await store.isSignedOut(first)).toBe(true);
     expect(await store.isSignedOut(second)).toBe(false);
+  });
+}
+
+function usedOnce(make: () => SignInStore): void {
+  const id = (name: string): OnceId => `saml:${name.padEnd(64, "0")}` as OnceId;
+
+  test("lets an id be used by the first caller only, however many ask at once", async () => {
+    const store = make();
+    const answers = await Promise.all(Array.from({ length: 8 }, () => store.useOnce(id("a"), NOW + 1000, NOW)));
+    expect(answers.filter(Boolean)).toEqual([true]);
+    expect(await store.useOnce(id("a"), NOW + 9000, NOW + 1)).toBe(false);
+    expect(await store.useOnce(id("b"), NOW + 1000, NOW)).toBe(true);
+  });
+
+  test("remembers what was used until it expires, whatever else is used and forgotten meanwhile", async () => {
+    const store = make();
+    await store.useOnce(id("a"), NOW + 1000, NOW);
+    await store.useOnce(id("short"), NOW + 1, NOW);
+    await store.useOnce(id("later"), NOW + 5000, NOW + 1000);
+    expect(await store.useOnce(id("a"), NOW + 1000, NOW + 1000)).toBe(false);
+  });
+
+  test("takes what was signed out for nothing that was used", async () => {
+    const store = make();
+    await store.signOut(id("a") as string as TokenId, NOW + 1000, NOW);
+    expect(await store.useOnce(id("a"), NOW + 1000, NOW)).toBe(true);
+    expect(await store.isSignedOut(id("b") as string as TokenId)).toBe(false);
   });
 }

@@ -24,8 +24,8 @@ async function registered(store: SshKeyStore, over: Partial<SshKey> = {}): Promi
   return key;
 }
 
-/** What every SshKeyStore promises. An adapter's test is one line: `sshKeyStoreContract("name", () => make())`. */
-export function sshKeyStoreContract(adapter: string, make: () => SshKeyStore): void {
+/** What every SshKeyStore promises. An adapter's test is one line: `sshKeyStoreContract("name", async () => make())`. */
+export function sshKeyStoreContract(adapter: string, make: () => Promise<SshKeyStore>): void {
   describe(`SshKeyStore on ${adapter}`, () => {
     registering(make);
     removing(make);
@@ -33,16 +33,16 @@ export function sshKeyStoreContract(adapter: string, make: () => SshKeyStore): v
   });
 }
 
-function registering(make: () => SshKeyStore): void {
+function registering(make: () => Promise<SshKeyStore>): void {
   test("finds a key by its fingerprint, with all that was kept", async () => {
-    const store = make();
+    const store = await make();
     const key = await registered(store);
     await registered(store, { owner: BOB });
     expect(await store.find(key.fingerprint)).toEqual(key);
   });
 
   test("lists the keys of a person, newest first, and nobody else's", async () => {
-    const store = make();
+    const store = await make();
     const first = await registered(store);
     await registered(store, { owner: BOB });
     const [second, third] = [await registered(store), await registered(store, { registeredAt: NOW + 1 })];
@@ -51,7 +51,7 @@ function registering(make: () => SshKeyStore): void {
   });
 
   test("knows nothing of keys that were never registered", async () => {
-    const store = make();
+    const store = await make();
     await registered(store);
     for (const fingerprint of [sshFingerprint(randomBytes(9)), "", "%", "' OR 1=1 --"] as SshFingerprint[]) {
       expect(await store.find(fingerprint)).toBeUndefined();
@@ -60,7 +60,7 @@ function registering(make: () => SshKeyStore): void {
   });
 
   test("refuses a key that is somebody else's, and leaves it theirs", async () => {
-    const store = make();
+    const store = await make();
     const key = await registered(store);
     await expect(store.register({ ...key, owner: BOB, label: "mine" })).rejects.toMatchObject({ code: "conflict" });
     expect(await store.find(key.fingerprint)).toEqual(key);
@@ -68,14 +68,14 @@ function registering(make: () => SshKeyStore): void {
   });
 
   test("gives one's own key a new label when it is registered again, and changes nothing else of it", async () => {
-    const store = make();
+    const store = await make();
     const key = await registered(store);
     await store.register({ ...key, label: "desktop", registeredAt: NOW + 5 });
     expect(await store.listFor(ALICE)).toEqual([{ ...key, label: "desktop" }]);
   });
 
   test("gives a key that two people register at once to one of them", async () => {
-    const store = make();
+    const store = await make();
     const key = newKey();
     const tries = [ALICE, BOB, ALICE, BOB].map((owner) => store.register({ ...key, owner }));
     const outcomes = (await Promise.allSettled(tries)).map(({ status }) => status);
@@ -84,9 +84,9 @@ function registering(make: () => SshKeyStore): void {
   });
 }
 
-function removing(make: () => SshKeyStore): void {
+function removing(make: () => Promise<SshKeyStore>): void {
   test("does not find or list a key that was removed, and removes it once", async () => {
-    const store = make();
+    const store = await make();
     const [gone, kept] = [await registered(store), await registered(store)];
     expect(await store.remove(ALICE, gone.fingerprint, NOW)).toBe(true);
     expect(await store.remove(ALICE, gone.fingerprint, NOW)).toBe(false);
@@ -95,14 +95,14 @@ function removing(make: () => SshKeyStore): void {
   });
 
   test("removes nobody else's key", async () => {
-    const store = make();
+    const store = await make();
     const key = await registered(store);
     expect(await store.remove(BOB, key.fingerprint, NOW)).toBe(false);
     expect(await store.find(key.fingerprint)).toEqual(key);
   });
 
   test("keeps a key that was removed from everybody else for as long as it is reserved", async () => {
-    const store = make();
+    const store = await make();
     const key = await registered(store);
     await store.remove(ALICE, key.fingerprint, NOW);
     const theirs = { ...key, owner: BOB, registeredAt: NOW + SSH_KEY_RESERVED_MS - 1 };
@@ -113,7 +113,7 @@ function removing(make: () => SshKeyStore): void {
   });
 
   test("gives a key back to who removed it at any time", async () => {
-    const store = make();
+    const store = await make();
     const key = await registered(store);
     await store.remove(ALICE, key.fingerprint, NOW);
     const again = { ...key, label: "again", registeredAt: NOW + 1 };
@@ -122,9 +122,9 @@ function removing(make: () => SshKeyStore): void {
   });
 }
 
-function bounds(make: () => SshKeyStore): void {
+function bounds(make: () => Promise<SshKeyStore>): void {
   test(`keeps ${MAX_SSH_KEYS} keys of a person, and as many of the next`, async () => {
-    const store = make();
+    const store = await make();
     const [first] = await Promise.all(Array.from({ length: MAX_SSH_KEYS }, () => registered(store)));
     await expect(store.register(newKey())).rejects.toMatchObject({ code: "limit-exceeded" });
     await store.register({ ...newKey(), owner: BOB });
@@ -135,7 +135,7 @@ function bounds(make: () => SshKeyStore): void {
   });
 
   test("does not remember more for a person who registers and removes without end, until the oldest are forgotten", async () => {
-    const store = make();
+    const store = await make();
     const first = newKey();
     for (let times = 0; times < MAX_REMEMBERED_SSH_KEYS; times++) {
       const key = times === 0 ? first : newKey();

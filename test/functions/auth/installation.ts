@@ -6,6 +6,7 @@ import { getRequestListener } from "@hono/node-server";
 import { getConnInfo } from "@hono/node-server/conninfo";
 import type { Hono } from "hono";
 import { pino } from "pino";
+import type { OidcProvider } from "../../../core/config/identity.ts";
 import type { Principal, PrincipalId } from "../../../core/identity/principal.ts";
 import { type TokenUse, issueSessionToken } from "../../../core/identity/session-token.ts";
 import type { TokenId } from "../../../core/ports/sign-in-store.ts";
@@ -35,19 +36,28 @@ export type DepsInMemory = AuthDeps & {
   advance(ms: number): void;
 };
 
+export function oidcProvider(issuer: string, over: Partial<OidcProvider> = {}): OidcProvider {
+  return {
+    kind: "oidc",
+    id: "oidc",
+    domains: [],
+    groupPrefix: "",
+    issuer,
+    clientId: CLIENT.id,
+    clientSecret: CLIENT.secret,
+    scopes: ["openid", "email", "profile", "groups"],
+    groupsClaim: GROUPS_CLAIM,
+    ...over,
+  };
+}
+
 /** All that `authApp` needs, in memory. */
 export function depsInMemory(over: Partial<AuthDeps> & Pick<AuthDeps, "baseUrl">): DepsInMemory {
   const db = openDatabase(":memory:");
   const log: string[] = [];
   let ahead = 0;
   return {
-    oidc: {
-      issuer: "http://127.0.0.1:9",
-      clientId: CLIENT.id,
-      clientSecret: CLIENT.secret,
-      scopes: ["openid", "email", "profile", "groups"],
-      groupsClaim: GROUPS_CLAIM,
-    },
+    providers: [oidcProvider("http://127.0.0.1:9")],
     tokenKey: randomBytes(32),
     passes: sqlitePassStore(db),
     signIns: sqliteSignInStore(db),
@@ -98,7 +108,7 @@ export async function startInstallation(over: Partial<AuthDeps> = {}): Promise<I
   const client = { ...CLIENT, redirectUris: [`${baseUrl}/auth/callback`] };
   const provider = await startOidcProvider({ port: 0, host: "127.0.0.1", people: DEMO_PEOPLE, client });
   const plain = depsInMemory({ baseUrl, clientAddress: (c) => getConnInfo(c).remote.address ?? "unknown", ...over });
-  const deps = { ...plain, oidc: { ...plain.oidc, issuer: provider.issuer } };
+  const deps = { ...plain, providers: [oidcProvider(provider.issuer)] };
   app = authApp(deps);
   const close = async (): Promise<void> => {
     server.close();

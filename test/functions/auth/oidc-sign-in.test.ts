@@ -5,7 +5,7 @@ import { authApp } from "../../../functions/auth/app.ts";
 import type { AuthDeps } from "../../../functions/auth/deps.ts";
 import type { KnownPerson } from "../../../core/ports/people-store.ts";
 import { type FakeProvider, startFakeProvider } from "./fake-provider.ts";
-import { CLIENT, type DepsInMemory, depsInMemory } from "./installation.ts";
+import { CLIENT, type DepsInMemory, depsInMemory, oidcProvider } from "./installation.ts";
 
 const BASE = "https://sallyport.example";
 let provider: FakeProvider;
@@ -21,7 +21,7 @@ afterEach(() => provider.close());
 
 function withIssuer(issuer: string, over: Partial<AuthDeps> = {}): DepsInMemory {
   const plain = depsInMemory({ baseUrl: BASE, ...over });
-  return { ...plain, oidc: { ...plain.oidc, issuer } };
+  return { ...plain, providers: [oidcProvider(issuer)] };
 }
 
 interface Started {
@@ -254,7 +254,7 @@ describe("the claims of an ID token", () => {
       ["__proto__", []],
     ] as const) {
       const other = withIssuer(provider.issuer);
-      const at = authApp({ ...other, oidc: { ...other.oidc, groupsClaim } });
+      const at = authApp({ ...other, providers: [oidcProvider(provider.issuer, { groupsClaim })] });
       provider.claims = { "https://idp.example/roles": ["a"], groups: ["b"] };
       expect(await me(await comeBack(await start(at), { to: at }), at)).toMatchObject({ groups });
     }

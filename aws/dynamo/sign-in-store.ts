@@ -1,0 +1,39 @@
+import { randomUUID } from "node:crypto";
+import type { DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import { WRONG_CODES_WINDOW_MS } from "../../core/identity/device-sign-in.ts";
+import type { SignInStore } from "../../core/ports/sign-in-store.ts";
+import { deviceRequests } from "./device-requests.ts";
+import { order, orderFrom, partition, ttlAt } from "./keys.ts";
+import { type Ask, asking } from "./table.ts";
+
+/** The port on the table `signIns`. */
+export function dynamoSignInStore(client: DynamoDBClient, tableName: string): SignInStore {
+  const ask = asking(client, tableName);
+  return { ...deviceRequests(ask), ...wrongCodes(ask), ...signedOut(ask) };
+}
+
+/** An item each: counted by a query of one person's, so that whoever counts sees their own and all that were before. */
+function wrongCodes(ask: Ask): Pick<SignInStore, "noteWrongCode" | "wrongCodes"> {
+  const partitionOf = (by: string): string => partition("wrong", by);
+  return {
+    noteWrongCode: (by, at, since) =>
+      ask("count a wrong code", async (table) => {
+        const pk = partitionOf(by);
+        await table.write({ put: { pk, sk: order(at, randomUUID()), ttl: ttlAt(at + WRONG_CODES_WINDOW_MS) } });
+        return table.count({ pk, from: orderFrom(since) });
+      }),
+    wrongCodes: (by, since) =>
+      ask("count wrong codes", (table) => table.count({ pk: partitionOf(by), from: orderFrom(since) })),
+  };
+}
+
+function signedOut(ask: Ask): Pick<SignInStore, "signOut" | "isSignedOut"> {
+  const key = (token: string) => ({ pk: partition("signed-out", token), sk: "token" });
+  return {
+    signOut: (token, expiresAt) =>
+      ask("sign out", async (table) => {
+        await table.write({ put: { ...key(token), ttl: ttlAt(expiresAt) } });
+      }),
+    isSignedOut: (token) => ask("look up a session", async (table) => (await table.get(key(token))) !== undefined),
+  };
+}

@@ -1,0 +1,70 @@
+import { randomUUID } from "node:crypto";
+import type { Context } from "hono";
+import { deleteCookie, getCookie, setCookie } from "hono/cookie";
+import type { Provider } from "../../core/config/identity.ts";
+import { SallyportError } from "../../core/errors.ts";
+import { type SignedIn, vouched } from "../../core/identity/home-realm.ts";
+import { SESSION_LIFETIME_MS, issueSessionToken } from "../../core/identity/session-token.ts";
+import type { TokenId } from "../../core/ports/sign-in-store.ts";
+import { SESSION_COOKIE } from "../shared/authenticated.ts";
+import { causesOf } from "../shared/problem.ts";
+import { type Site, cookieName, cookieOptions } from "../shared/site.ts";
+import type { AuthDeps } from "./deps.ts";
+import { PENDING_LIFETIME_MS, type PendingSignIn, pendingSealing } from "./pending-sign-in.ts";
+
+const PENDING_COOKIE = "sallyport-sign-in";
+
+/** Sends a browser to a provider, with what it must bring back. */
+export async function sendAway(
+  c: Context,
+  deps: AuthDeps,
+  site: Site,
+  { url, pending }: { readonly url: URL; readonly pending: PendingSignIn },
+): Promise<Response> {
+  const sealed = await pendingSealing.seal(deps.tokenKey, pending, deps.clock());
+  setCookie(c, cookieName(site, PENDING_COOKIE), sealed, cookieOptions(site, PENDING_LIFETIME_MS));
+  return c.redirect(url.href, 303);
+}
+
+/** The pending sign-in of this browser; its cookie is good for one attempt. Throws `sign-in-failed`. */
+export async function takePending(c: Context, deps: AuthDeps, site: Site): Promise<PendingSignIn> {
+  const name = cookieName(site, PENDING_COOKIE);
+  const sealed = getCookie(c, name);
+  deleteCookie(c, name, cookieOptions(site, 0));
+  const pending = sealed === undefined ? undefined : await pendingSealing.open(deps.tokenKey, sealed, deps.clock());
+  return pending ?? notStartedHere();
+}
+
+/** The answer to a sign-in that this browser did not start, so that nobody is signed in as somebody else unawares. */
+export function notStartedHere(): never {
+  throw new SallyportError("sign-in-failed", "this sign-in was not started in this browser, or took too long", {
+    hint: "start again from the home page",
+  });
+}
+
+/** Gives this browser a session, and remembers who it was. Throws as `issueSessionToken` and the store do. */
+export async function startSession(c: Context, deps: AuthDeps, site: Site, who: SignedIn): Promise<void> {
+  const { id, name, groups } = who.principal;
+  await deps.people.signedIn({ id, name, email: who.email, groups, seenAt: deps.clock() });
+  const authority = { issuer: site.origin, key: deps.tokenKey };
+  const token = await issueSessionToken(authority, "web", who.principal, randomUUID() as TokenId, deps.clock());
+  setCookie(c, cookieName(site, SESSION_COOKIE), token, cookieOptions(site, SESSION_LIFETIME_MS));
+  deps.logger.info({ principal: id, address: deps.clientAddress(c) }, "signed in");
+}
+
+/** Whom a provider tells of, as far as it may (`vouched`); a refusal is logged with what it was for. */
+export async function toldBy<T extends SignedIn>(
+  c: Context,
+  deps: AuthDeps,
+  provider: Provider,
+  telling: () => Promise<T>,
+): Promise<T> {
+  try {
+    const told = await telling();
+    return { ...told, ...vouched(deps.providers, provider, told) };
+  } catch (thrown) {
+    const { id } = provider;
+    deps.logger.warn({ provider: id, address: deps.clientAddress(c), causes: causesOf(thrown) }, "a sign-in failed");
+    throw thrown;
+  }
+}
