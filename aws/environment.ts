@@ -49,4 +49,15 @@ export const ENVIRONMENT = {
   /** Folder of the spools, on a file system that outlives the task. */
   spool: "SALLYPORT_SPOOL",
   logLevel: "SALLYPORT_LOG_LEVEL",
+  /** Where the gateway task listens: an address, 0.0.0.0 by default, and the ports of PostgreSQL, SSH and its health. */
+  listenHost: "SALLYPORT_LISTEN_HOST",
+  postgresPort: "SALLYPORT_POSTGRES_PORT",
+  sshPort: "SALLYPORT_SSH_PORT",
+  healthPort: "SALLYPORT_HEALTH_PORT",
+  /** Seconds for which live sessions go on once the task was told to stop. */
+  drainSeconds: "SALLYPORT_DRAIN_SECONDS",
+  /** Hours after which a task that was never without sessions may be stopped by a deploy. */
+  protectionHours: "SALLYPORT_PROTECTION_HOURS",
+  /** The ECS agent's own: where a task asks to be protected from being stopped. */
+  ecsAgent: "ECS_AGENT_URI",
 } as const;

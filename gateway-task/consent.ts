@@ -18,12 +18,17 @@ const MAX_HELD = 10_000;
 export interface HeldLimits {
   /** Answers what to call when it no longer waits. Throws `limit-exceeded`. */
   take(person: PrincipalId): () => void;
+  /** What waits now. */
+  readonly size: number;
 }
 
 export function newHeldLimits(): HeldLimits {
   const held = new Map<PrincipalId, number>();
   let inAll = 0;
   return {
+    get size() {
+      return inAll;
+    },
     take(person) {
       const own = held.get(person) ?? 0;
       if (own >= MAX_HELD_BY_ONE || inAll >= MAX_HELD)

@@ -12,12 +12,13 @@ import type { LeaseStore } from "../core/ports/lease-store.ts";
 import type { PassStore } from "../core/ports/pass-store.ts";
 import type { Secrets } from "../core/ports/secrets.ts";
 import { newHeldLimits } from "./consent.ts";
+import type { Counters } from "./counters.ts";
 import { watchSessions } from "./live-sessions.ts";
 import { newFactsReader } from "./postgres/facts-reader.ts";
 import { newMaskers } from "./postgres/masking/open-masker.ts";
 import { listenForPostgres, type PostgresListenerDeps } from "./postgres/listener.ts";
 import { listenForSsh, type SshListenerDeps } from "./ssh/listener.ts";
-import { startRecorder } from "./recorder/recorder.ts";
+import { type RecorderStanding, startRecorder } from "./recorder/recorder.ts";
 import type { EvidenceStores } from "./recorder/closing.ts";
 
 /** How long sessions have to end by themselves once they have been told to. */
@@ -38,6 +39,8 @@ export interface GatewayDeps extends EvidenceStores {
   readonly secrets: Secrets;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Where what happens is counted, for whoever reads it. */
+  readonly counters?: Counters | undefined;
   readonly postgres: Pick<PostgresListenerDeps, "listen" | "tls" | "plaintextOnLoopback">;
   /** Not given: nothing listens for SSH. */
   readonly ssh?:
@@ -48,8 +51,15 @@ export interface Gateway {
   readonly postgresPort: number;
   readonly sshPort: number | undefined;
   readonly liveSessions: number;
+  /** Statements, commands and log-ins that wait for consent. */
+  readonly heldStatements: number;
+  readonly standing: RecorderStanding;
+  /** Why a session would be refused that came now: it could not be recorded. Undefined while it could. */
+  readonly fault: SallyportError | undefined;
   /** Resolves when nothing can be recorded any more: nobody is let in from then on, and only a new process mends it. */
   readonly failed: Promise<SallyportError>;
+  /** Refuses new connections; live sessions, and log-ins that have begun, go on. */
+  drain(): void;
   /** Refuses new connections, ends live ones with a clear error, and stores what was recorded, within `withinMs`. */
   close(withinMs: number): Promise<void>;
 }
@@ -81,6 +91,18 @@ export async function startGateway(deps: GatewayDeps): Promise<Gateway> {
     failed,
     get liveSessions() {
       return live.size;
+    },
+    get heldStatements() {
+      return guard.held.size;
+    },
+    get standing() {
+      return recorder.standing;
+    },
+    get fault() {
+      return recorder.fault;
+    },
+    drain() {
+      for (const listener of listeners) listener.close();
     },
     async close(withinMs) {
       for (const listener of listeners) listener.close();

@@ -101,6 +101,11 @@ export class IntentLog {
     });
   }
 
+  /** Milliseconds for which the flush under way has been waiting for the disk. */
+  get lagMs(): number {
+    return this.#flushStarted === undefined ? 0 : performance.now() - this.#flushStarted;
+  }
+
   /** Deletes the closed segments that hold nothing newer than this slab. */
   release(slab: number): void {
     while (this.#closed[0] && this.#closed[0].lastSlab <= slab) {

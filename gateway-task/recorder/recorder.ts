@@ -3,12 +3,13 @@ import path from "node:path";
 import { Worker } from "node:worker_threads";
 import type { Logger } from "pino";
 import { SallyportError } from "../../core/errors.ts";
-import type { SessionOpenedEvent } from "../../core/recording/events.ts";
+import type { SessionEvent, SessionOpenedEvent } from "../../core/recording/events.ts";
 import type { Clock } from "../../core/ports/clock.ts";
 import type { LeaseStore } from "../../core/ports/lease-store.ts";
 import type { CloseReason, SessionId } from "../../core/ports/session-store.ts";
 import type { Digest, Instant } from "../../core/brand.ts";
 import { alone } from "../alone.ts";
+import { type Counters, countEvent, newCounters } from "../counters.ts";
 import { newSessionLimits, type SessionLimits } from "../session-limits.ts";
 import { within } from "../within.ts";
 import { closeSession, openingOf, type EvidenceStores } from "./closing.ts";
@@ -49,6 +50,16 @@ export interface RecorderOptions extends EvidenceStores {
   readonly maxHeldBytes?: number;
   /** How long a store may take for an answer. */
   readonly storeWithinMs?: number;
+  /** Where what happens is counted; nobody reads it where it is not given. */
+  readonly counters?: Counters | undefined;
+}
+
+/** How far what was recorded is behind. */
+export interface RecorderStanding {
+  /** Milliseconds for which what was handed first to the disk or to the packer's thread has waited for it. */
+  readonly lagMs: number;
+  /** Milliseconds for which the oldest of what the store is still to take has been in the spool. */
+  readonly spoolAgeMs: number;
 }
 
 interface Ending {
@@ -68,7 +79,14 @@ interface LastChunk {
   readonly sequence: number;
   readonly sha256: Digest;
   readonly totals: SessionTotals;
-  readonly mark: { readonly firstSlab: number };
+  readonly mark: Mark;
+}
+
+/** A chunk that is not yet in the store. */
+interface Mark {
+  readonly firstSlab: number;
+  /** When it came into the spool, by the clock that nobody sets. */
+  readonly since: number;
 }
 
 export interface Recorder {
@@ -78,6 +96,9 @@ export interface Recorder {
   seal(recorder: SessionRecorder, reason: CloseReason, message?: string): void;
   /** Called once, when nothing can be recorded any more. */
   onFailure(listener: (error: SallyportError) => void): void;
+  /** Why no session could be opened now; undefined while one could. */
+  readonly fault: SallyportError | undefined;
+  readonly standing: RecorderStanding;
   /** Stores what is left and ends; what cannot be stored within `withinMs` stays in the spool for the next task. */
   close(withinMs: number): Promise<void>;
 }
@@ -101,8 +122,9 @@ class TaskRecorder implements Recorder, RecorderCore {
   readonly #worker: Worker;
   readonly #uploader: Uploader;
   readonly #sessions = new Map<SessionId, Ending>();
-  /** First slabs of chunks that are not yet in the store. */
-  readonly #outstanding = new Set<{ readonly firstSlab: number }>();
+  /** Oldest first. */
+  readonly #outstanding = new Set<Mark>();
+  readonly #counters: Counters;
   readonly #housekeeping: NodeJS.Timeout;
   #openSlab = 0;
   #failure: SallyportError | undefined;
@@ -129,7 +151,8 @@ class TaskRecorder implements Recorder, RecorderCore {
     this.#stores = timelyStores(options, withinMs);
     this.#lookForSpools = spoolRecovery({ ...options, ...this.#stores, monotonic });
     this.log = new IntentLog(directory, options.files, (error) => this.#fail(error));
-    this.#uploader = new Uploader(options.chunks, options.logger, withinMs);
+    this.#counters = options.counters ?? newCounters();
+    this.#uploader = new Uploader(options.chunks, options.logger, withinMs, () => this.#counters.uploadFailures++);
     this.#worker = new Worker(new URL("./packer-worker.ts", import.meta.url), {
       workerData: { spool: directory, maxHeldBytes: options.maxHeldBytes ?? MAX_HELD_BYTES },
     });
@@ -182,6 +205,20 @@ class TaskRecorder implements Recorder, RecorderCore {
     if (this.#full && !closing) throw this.#full;
   }
 
+  told(event: SessionEvent): void {
+    countEvent(this.#counters, event);
+  }
+
+  get fault(): SallyportError | undefined {
+    return this.#failure ?? this.#full;
+  }
+
+  get standing(): RecorderStanding {
+    const [oldest] = this.#outstanding;
+    const spoolAgeMs = oldest === undefined ? 0 : performance.now() - oldest.since;
+    return { lagMs: Math.max(this.log.lagMs, this.slabs.lagMs), spoolAgeMs };
+  }
+
   async close(withinMs: number): Promise<void> {
     const after = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms).unref());
     await Promise.race([this.#drain(), after(withinMs)]);
@@ -232,7 +269,7 @@ class TaskRecorder implements Recorder, RecorderCore {
   }
 
   #upload(chunk: FromPacker & { kind: "chunk" }): void {
-    const mark = { firstSlab: chunk.firstSlab };
+    const mark: Mark = { firstSlab: chunk.firstSlab, since: performance.now() };
     this.#outstanding.add(mark);
     this.#uploader.add(chunk, () => {
       const { session, totals } = chunk;

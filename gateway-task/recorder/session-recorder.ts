@@ -24,6 +24,8 @@ export interface RecorderCore {
    * @param closing what is to be recorded is a session's end: there is always room for it
    */
   check(closing?: boolean): void;
+  /** Is told of each event that is recorded, to count it. */
+  told?(event: SessionEvent): void;
 }
 
 /** As much as a week of bulk; more in one session is something else. */
@@ -169,6 +171,7 @@ export class SessionRecorder {
     const payload = Buffer.from(JSON.stringify(event));
     if (payload.length > MAX_RECORD_PAYLOAD)
       throw new SallyportError("limit-exceeded", "an event is too large to record");
+    this.#core.told?.(event);
     return this.#record(FRAME_KIND.event, 0, payload, true, marks);
   }
 

@@ -31,6 +31,8 @@ export class Slabs {
   #length = 0;
   #number = 0;
   #underWay = 0;
+  /** When each of those was handed over: the packer gives them back in that order. */
+  #handedOver: number[] = [];
   #spare: Buffer[] = [];
   #waiting: (() => void)[] = [];
   #timer: NodeJS.Timeout | undefined;
@@ -60,6 +62,12 @@ export class Slabs {
     return at;
   }
 
+  /** Milliseconds for which the oldest slab has been with the packer. */
+  get lagMs(): number {
+    const [oldest] = this.#handedOver;
+    return oldest === undefined ? 0 : performance.now() - oldest;
+  }
+
   /** Undefined: go on. A promise: this session waits until the packer has caught up. */
   admission(share: Share, bytes: number): Promise<void> | undefined {
     if (this.#underWay < BUSY_SLABS) return undefined;
@@ -81,6 +89,7 @@ export class Slabs {
     const message: ToPacker = { kind: "slab", slab, length: this.#length, number: this.#number, busy };
     this.#worker.postMessage(message, [slab]);
     this.#underWay++;
+    this.#handedOver.push(performance.now());
     this.#number++;
     this.#length = 0;
     this.#slab = this.#spare.pop() ?? Buffer.allocUnsafeSlow(SLAB_BYTES);
@@ -89,6 +98,7 @@ export class Slabs {
   /** The packer gives a slab back. */
   returned(slab: ArrayBuffer): void {
     this.#underWay--;
+    this.#handedOver.shift();
     if (this.#spare.length < SPARE_SLABS) this.#spare.push(Buffer.from(slab));
     if (this.#underWay < BUSY_SLABS / 2) for (const go of this.#waiting.splice(0)) go();
   }

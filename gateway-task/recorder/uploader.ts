@@ -38,15 +38,18 @@ export class Uploader {
   readonly #logger: Logger;
   readonly #queue: Job[] = [];
   readonly #withinMs: number;
+  readonly #failed: () => void;
   #running = 0;
   #unanswered = 0;
   #stopped = false;
   #idle: (() => void)[] = [];
 
-  constructor(store: ChunkStore, logger: Logger, withinMs = STORE_WITHIN_MS) {
+  /** @param failed called for each call to the store that failed */
+  constructor(store: ChunkStore, logger: Logger, withinMs = STORE_WITHIN_MS, failed: () => void = () => {}) {
     this.#withinMs = withinMs;
     this.#store = store;
     this.#logger = logger;
+    this.#failed = failed;
   }
 
   /** @param stored called when the store has the chunk and its file is gone */
@@ -103,6 +106,7 @@ export class Uploader {
     try {
       await this.#put(jobs.map(({ chunk }) => chunk));
     } catch (error) {
+      this.#failed();
       this.#logger.error({ err: error, session: jobs[0]?.chunk.session }, "chunks could not be stored");
       return false;
     }
