@@ -45,7 +45,7 @@ export class AuditLake extends Construct {
         },
       },
     });
-    group.addDependency(database);
+    group.addResourceDependency(database);
   }
 
   /** May add events; may neither read nor delete any. */
@@ -98,7 +98,7 @@ export class AuditLake extends Construct {
         },
       },
     });
-    table.addDependency(database);
+    table.addResourceDependency(database);
     return database;
   }
 }

@@ -7,9 +7,6 @@ import type { Settings } from "../settings.ts";
 
 const ROOT = path.resolve(import.meta.dirname, "../..");
 
-/** What the image is made of; everything else neither reaches Docker nor changes the image's name. */
-const NEEDED = ["aws", "bin", "core", "gateway-task", "package.json", "package-lock.json"];
-
 export const ARCHITECTURES = {
   arm64: { platform: Platform.LINUX_ARM64, cpu: CpuArchitecture.ARM64 },
   x86_64: { platform: Platform.LINUX_AMD64, cpu: CpuArchitecture.X86_64 },
@@ -21,8 +18,8 @@ export function gatewayImage(scope: Construct, { architecture }: Settings): Cont
     directory: ROOT,
     file: "gateway-task/Dockerfile",
     platform: ARCHITECTURES[architecture].platform,
+    // By .dockerignore: what the image is not made of neither reaches Docker nor changes the image's name.
     ignoreMode: IgnoreMode.DOCKER,
-    exclude: ["*", ...NEEDED.map((name) => `!${name}`), "**/*.md", "**/node_modules"],
   });
   return ContainerImage.fromDockerImageAsset(asset);
 }

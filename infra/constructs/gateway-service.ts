@@ -31,6 +31,11 @@ import { HEALTH_PORT } from "./task-ports.ts";
 
 /** The longest that Fargate waits between SIGTERM and SIGKILL. Who lives longer is kept by the task's own protection. */
 export const STOP_TIMEOUT = Duration.seconds(120);
+/**
+ * A task that is never idle keeps a deployment from its end for so long at most. CloudFormation waits three hours for a service to
+ * be steady, and would then take the deployment back.
+ */
+const PROTECTION = Duration.hours(2);
 /** A task proves within this that it runs; pulling the image and reading the configuration take most of it. */
 const START_GRACE = Duration.seconds(120);
 /** Above it new sessions find too little CPU for their handshakes. */
@@ -71,6 +76,7 @@ export class GatewayService extends Construct implements Program {
     this.container.addMountPoints(props.spool.mountIn(task, this));
     this.addEnvironment(ENVIRONMENT.publicUrl, props.publicUrl);
     this.addEnvironment(ENVIRONMENT.gatewayHost, network.gatewayHost);
+    this.addEnvironment(ENVIRONMENT.protectionHours, String(PROTECTION.toHours()));
     this.addEnvironment(ENVIRONMENT.logLevel, settings.logLevel);
     this.service = new FargateService(this, "Service", {
       cluster: cluster as ICluster,
@@ -117,6 +123,13 @@ export class GatewayService extends Construct implements Program {
       readonlyRootFilesystem: true,
       stopTimeout: STOP_TIMEOUT,
       portMappings: [...LISTENERS.map(({ port }) => port), HEALTH_PORT].map((containerPort) => ({ containerPort })),
+      healthCheck: {
+        command: ["CMD", "node", "healthcheck.js"],
+        interval: Duration.seconds(10),
+        timeout: Duration.seconds(5),
+        startPeriod: START_GRACE,
+        retries: 3,
+      },
       // A key that is replaced makes a new version of the task, so that all tasks start again and read it.
       dockerLabels: { secrets: [tlsGeneration, sshHostKeyGeneration, tokenKeyGeneration].join(".") },
       logging: LogDrivers.awsLogs({

@@ -1,6 +1,5 @@
 import { Duration } from "aws-cdk-lib";
 import { EventSourceMapping, StartingPosition } from "aws-cdk-lib/aws-lambda";
-import { SqsDlq } from "aws-cdk-lib/aws-lambda-event-sources";
 import type { Queue } from "aws-cdk-lib/aws-sqs";
 import { Construct } from "constructs";
 import type { DataStack } from "../stacks/data-stack.ts";
@@ -51,6 +50,7 @@ export class Notify extends Construct {
       resources: ["*"],
       because: "Lambda lists streams to find the one; DynamoDB has no resource that this could be narrowed to.",
     });
+    allow(this.function, { actions: ["sqs:SendMessage"], resources: [this.failed.queueArn] });
     allow(this.function, { actions: USE_KEY, resources: [key.keyArn] });
     const mapping = new EventSourceMapping(this, "Stream", {
       target: this.function,
@@ -61,7 +61,7 @@ export class Notify extends Construct {
       reportBatchItemFailures: true,
       retryAttempts: TRIES,
       maxRecordAge: OLDEST,
-      onFailure: new SqsDlq(this.failed),
+      onFailure: { bind: () => ({ destination: this.failed.queueArn }) },
     });
     mapping.node.addDependency(this.function);
   }

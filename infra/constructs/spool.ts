@@ -10,8 +10,8 @@ import { INSIDE } from "./network.ts";
 
 /** The image's user, who is not root: what its Dockerfile says. */
 export const TASK_USER = "1000";
-/** Where a task sees the spool. */
-const MOUNT_PATH = "/var/lib/sallyport/spool";
+/** Where the image has its only place to write. */
+const MOUNT_PATH = "/spool";
 const VOLUME = "spool";
 
 /** The spools of all tasks: a file system that outlives them, so that another task takes over what a dead one left. */
