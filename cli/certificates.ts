@@ -3,7 +3,13 @@ import { isIP } from "node:net";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { SallyportError } from "../core/errors.ts";
-import { type PemPair, RENEW_BEFORE_MS, type ServerName, makeAuthority, makeServerPair } from "../core/tls/certificates.ts";
+import {
+  type PemPair,
+  RENEW_BEFORE_MS,
+  type ServerName,
+  makeAuthority,
+  makeServerPair,
+} from "../core/tls/certificates.ts";
 import { makeFolder } from "../local/files.ts";
 import { PRIVATE_FILE, PRIVATE_FOLDER, PUBLIC_FILE, readPrivate, readPublic, replaceFile } from "./private-files.ts";
 
@@ -26,7 +32,8 @@ interface Pair extends PemPair {
  */
 export async function ownCertificate(folder: string, names: readonly string[], now: Date): Promise<ServerCertificate> {
   await makeFolder(folder, PRIVATE_FOLDER);
-  const authority = (await readAuthority(folder)) ?? (await kept(folder, "ca", await makeAuthority(`Sallyport on ${hostname()}`, now)));
+  const authority =
+    (await readAuthority(folder)) ?? (await kept(folder, "ca", await makeAuthority(`Sallyport on ${hostname()}`, now)));
   const before = await readPair(folder, "server");
   const server =
     before && isGood(before, authority, names, now)

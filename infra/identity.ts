@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { parseIdentity } from "../core/config/identity.ts";
 import { SallyportError } from "../core/errors.ts";
 import type { Settings } from "./settings.ts";
 
@@ -18,13 +19,18 @@ const secretRef = z.object({ secret: z.string() });
  * Throws `configuration-invalid`.
  */
 export function identityOf(settings: Settings): Identity {
-  const value = settings.identity ?? { providers: [ownProvider(settings)] };
+  const given = settings.identity ?? { providers: [ownProvider(settings)] };
+  const value = parseIdentity(given, "the setting identity");
   const secretArns = [...new Set(secretsIn(value))];
   for (const secret of secretArns)
     if (!/^arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:/.test(secret))
-      throw new SallyportError("configuration-invalid", `the setting identity names the secret ${secret}, which is no ARN`, {
-        hint: "Store it with `aws secretsmanager create-secret` and name it by the ARN that it answers.",
-      });
+      throw new SallyportError(
+        "configuration-invalid",
+        `the setting identity names the secret ${secret}, which is no ARN`,
+        {
+          hint: "Store it with `aws secretsmanager create-secret` and name it by the ARN that it answers.",
+        },
+      );
   return { json: JSON.stringify(value), secretArns };
 }
 

@@ -18,13 +18,16 @@ const list = z
 const filled = list.pipe(z.array(z.string()).min(1));
 const whole = (least: number, most: number) => z.coerce.number().int().min(least).max(most);
 /** An object, or the text of one. */
-const json = z.preprocess((given) => {
-  try {
-    return typeof given === "string" ? JSON.parse(given) : given;
-  } catch {
-    return undefined;
-  }
-}, z.record(z.string(), z.unknown(), "is no JSON object"));
+const json = z.preprocess(
+  (given) => {
+    try {
+      return typeof given === "string" ? JSON.parse(given) : given;
+    } catch {
+      return undefined;
+    }
+  },
+  z.record(z.string(), z.unknown(), "is no JSON object"),
+);
 const flag = z.union([z.boolean(), z.enum(["true", "false"]).transform((text) => text === "true")]);
 const arn = (service: string) => z.string().regex(new RegExp(`^arn:aws[a-z-]*:${service}:`), `is no ARN of ${service}`);
 const host = z.string().regex(/^(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$/, "is no host name");
@@ -36,10 +39,19 @@ const schema = z
       .string()
       .regex(/^[A-Z][A-Za-z0-9]{0,30}$/, "starts with a capital, then letters and digits")
       .default("Sallyport"),
-    account: z.string().regex(/^\d{12}$/, "has twelve digits").optional(),
-    region: z.string().regex(/^[a-z]{2}(-[a-z]+)+-\d$/, "is no region").optional(),
+    account: z
+      .string()
+      .regex(/^\d{12}$/, "has twelve digits")
+      .optional(),
+    region: z
+      .string()
+      .regex(/^[a-z]{2}(-[a-z]+)+-\d$/, "is no region")
+      .optional(),
     zones: list.pipe(z.array(z.string()).min(2, "two zones or more")).optional(),
-    vpcId: z.string().regex(/^vpc-[0-9a-f]{8,17}$/, "is no VPC's id").optional(),
+    vpcId: z
+      .string()
+      .regex(/^vpc-[0-9a-f]{8,17}$/, "is no VPC's id")
+      .optional(),
     internal: flag.default(false),
     clientRanges: filled.pipe(z.array(cidr)).default(["0.0.0.0/0"]),
 
@@ -128,7 +140,10 @@ function valueOf({ context, environment }: Sources, name: string): unknown {
 function fileOf(path: unknown): Record<string, unknown> {
   if (path === undefined) return {};
   if (typeof path !== "string" || !existsSync(path))
-    throw invalid(`the file of settings ${String(path)} is not there`, "Copy infra/settings.example.json and name it by `-c settings=FILE`.");
+    throw invalid(
+      `the file of settings ${JSON.stringify(path)} is not there`,
+      "Copy infra/settings.example.json and name it by `-c settings=FILE`.",
+    );
   let content: unknown;
   try {
     content = JSON.parse(readFileSync(path, "utf8"));
@@ -136,7 +151,8 @@ function fileOf(path: unknown): Record<string, unknown> {
     throw invalid(`the file of settings ${path} is no JSON`, "Compare it with infra/settings.example.json.", cause);
   }
   const parsed = z.record(z.string(), z.unknown()).safeParse(content);
-  if (!parsed.success) throw invalid(`the file of settings ${path} is no object`, "Compare it with infra/settings.example.json.");
+  if (!parsed.success)
+    throw invalid(`the file of settings ${path} is no object`, "Compare it with infra/settings.example.json.");
   return parsed.data;
 }
 
@@ -159,18 +175,55 @@ function RULES(s: Settings): readonly (readonly [boolean, string, string])[] {
   const oidc = [s.issuer, s.clientId, s.clientSecretArn].some((value) => value !== undefined);
   const ways = [s.identity !== undefined, s.samlMetadataSecretArn !== undefined, oidc].filter(Boolean).length;
   return [
-    [ways === 0, "no identity provider is set: the setting issuer is missing", `${howTo("issuer")} For SAML give samlMetadataSecretArn instead, for several providers identity.`],
-    [ways > 1, "more than one of issuer, samlMetadataSecretArn and identity is set", "Give one provider by issuer, clientId and clientSecretArn, or one by samlMetadataSecretArn, or all of them in identity."],
+    [
+      ways === 0,
+      "no identity provider is set: the setting issuer is missing",
+      `${howTo("issuer")} For SAML give samlMetadataSecretArn instead, for several providers identity.`,
+    ],
+    [
+      ways > 1,
+      "more than one of issuer, samlMetadataSecretArn and identity is set",
+      "Give one provider by issuer, clientId and clientSecretArn, or one by samlMetadataSecretArn, or all of them in identity.",
+    ],
     ...(["issuer", "clientId", "clientSecretArn"] as const).map(
-      (name) => [oidc && s[name] === undefined, `the setting ${name} is missing: an OpenID Connect provider needs it`, howTo(name)] as const,
+      (name) =>
+        [
+          oidc && s[name] === undefined,
+          `the setting ${name} is missing: an OpenID Connect provider needs it`,
+          howTo(name),
+        ] as const,
     ),
-    [s.domain !== undefined && s.certificateArn === undefined, "the setting certificateArn is missing, though domain is set", `${howTo("certificateArn")} CloudFront takes certificates of us-east-1 only.`],
-    [s.certificateArn?.split(":")[3] !== undefined && s.certificateArn.split(":")[3] !== "us-east-1", "the setting certificateArn names a certificate outside us-east-1", "CloudFront takes certificates of us-east-1 only: request one there."],
-    [s.webAclArn !== undefined && !/:us-east-1:\d{12}:global\/webacl\//.test(s.webAclArn), "the setting webAclArn names no web ACL of CloudFront's", "Its ARN holds `us-east-1` and `global/webacl`: make it in us-east-1 with scope CLOUDFRONT."],
-    [s.vpcId !== undefined && (s.account === undefined || s.region === undefined), "the setting vpcId needs account and region too", "A VPC is looked up in one account and region: give both."],
-    [s.zones !== undefined && s.vpcId !== undefined, "zones and vpcId are both set", "A VPC of yours has its own zones: leave `zones` out."],
+    [
+      s.domain !== undefined && s.certificateArn === undefined,
+      "the setting certificateArn is missing, though domain is set",
+      `${howTo("certificateArn")} CloudFront takes certificates of us-east-1 only.`,
+    ],
+    [
+      s.certificateArn?.split(":")[3] !== undefined && s.certificateArn.split(":")[3] !== "us-east-1",
+      "the setting certificateArn names a certificate outside us-east-1",
+      "CloudFront takes certificates of us-east-1 only: request one there.",
+    ],
+    [
+      s.webAclArn !== undefined && !/:us-east-1:\d{12}:global\/webacl\//.test(s.webAclArn),
+      "the setting webAclArn names no web ACL of CloudFront's",
+      "Its ARN holds `us-east-1` and `global/webacl`: make it in us-east-1 with scope CLOUDFRONT.",
+    ],
+    [
+      s.vpcId !== undefined && (s.account === undefined || s.region === undefined),
+      "the setting vpcId needs account and region too",
+      "A VPC is looked up in one account and region: give both.",
+    ],
+    [
+      s.zones !== undefined && s.vpcId !== undefined,
+      "zones and vpcId are both set",
+      "A VPC of yours has its own zones: leave `zones` out.",
+    ],
     [s.maxTasks < s.minTasks, "the setting maxTasks is less than minTasks", howTo("maxTasks")],
-    [s.memory < least || s.memory > most || s.memory % 1024 !== 0, `Fargate has no task with cpu ${s.cpu} and memory ${s.memory}`, "With cpu 512 memory is 1024 to 4096; with 1024, 2048 to 8192; with 2048, 4096 to 16384; with 4096, 8192 to 30720; in steps of 1024."],
+    [
+      s.memory < least || s.memory > most || s.memory % 1024 !== 0,
+      `Fargate has no task with cpu ${s.cpu} and memory ${s.memory}`,
+      "With cpu 512 memory is 1024 to 4096; with 1024, 2048 to 8192; with 2048, 4096 to 16384; with 4096, 8192 to 30720; in steps of 1024.",
+    ],
   ];
 }
 

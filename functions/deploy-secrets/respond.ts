@@ -39,7 +39,10 @@ function idOf(event: CloudFormationCustomResourceEvent, secret: unknown): string
   return typeof secret === "string" ? secret : event.LogicalResourceId;
 }
 
-async function attempt(deps: EnsureDeps, event: CloudFormationCustomResourceEvent): Promise<SallyportError | undefined> {
+async function attempt(
+  deps: EnsureDeps,
+  event: CloudFormationCustomResourceEvent,
+): Promise<SallyportError | undefined> {
   if (event.RequestType === "Delete") return undefined;
   try {
     const before = event.RequestType === "Update" ? wanted.safeParse(event.OldResourceProperties).data : undefined;

@@ -1,5 +1,4 @@
-const USER =
-  "struct<uid:string,name:string,type_id:int,groups:array<struct<name:string>>,credential_uid:string>";
+const USER = "struct<uid:string,name:string,type_id:int,groups:array<struct<name:string>>,credential_uid:string>";
 const SESSION = "struct<uid:string,created_time:bigint>";
 const ENDPOINT = "struct<ip:string,hostname:string,name:string,port:int,svc_name:string>";
 const NAMED = "struct<uid:string,name:string>";

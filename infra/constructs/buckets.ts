@@ -6,7 +6,6 @@ import {
   BucketEncryption,
   type BucketProps,
   type IBucket,
-  ObjectLockMode,
   ObjectLockRetention,
   ObjectOwnership,
   StorageClass,
@@ -69,7 +68,7 @@ export function evidenceBucket(scope: Construct, id: string, settings: Settings,
     serverAccessLogsPrefix: `${id}/`,
     objectLockEnabled: true,
     objectLockDefaultRetention:
-      retentionMode === ObjectLockMode.COMPLIANCE
+      retentionMode === "COMPLIANCE"
         ? ObjectLockRetention.compliance(duration)
         : ObjectLockRetention.governance(duration),
     lifecycleRules: [

@@ -21,7 +21,10 @@ export function dashboard(scope: Construct, gateway: GatewayStack, api: ApiStack
           new Metric({ ...METRICS.liveSessions, ...sum }),
           new Metric({ ...METRICS.heldStatements, ...sum }),
         ]),
-        graph("Verdicts", VERDICTS.map((one) => new Metric({ ...verdictsOf(one), ...sum, label: one }))),
+        graph(
+          "Verdicts",
+          VERDICTS.map((one) => new Metric({ ...verdictsOf(one), ...sum, label: one })),
+        ),
       ],
       [
         graph("Recorder lag, ms", [new Metric({ ...METRICS.recorderLagMs, ...most })]),

@@ -1,13 +1,12 @@
 import { Duration, Validations } from "aws-cdk-lib";
-import type { IKey } from "aws-cdk-lib/aws-kms";
 import { Queue, QueueEncryption } from "aws-cdk-lib/aws-sqs";
 import type { Construct } from "constructs";
 
 /** Where events go that a function has failed on for good: an alarm rings while one lies there. Kept as long as SQS keeps anything. */
-export function deadLetters(scope: Construct, id: string, key: IKey): Queue {
+export function deadLetters(scope: Construct, id: string): Queue {
   const queue = new Queue(scope, id, {
-    encryption: QueueEncryption.KMS,
-    encryptionMasterKey: key,
+    // Under SQS's own key: what lies here are the names of objects and places in a stream, which no customer key need guard.
+    encryption: QueueEncryption.SQS_MANAGED,
     enforceSSL: true,
     retentionPeriod: Duration.days(14),
   });

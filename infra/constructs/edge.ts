@@ -154,7 +154,8 @@ export class Edge extends Construct {
     if (webAclArn === undefined)
       Validations.of(distribution).acknowledge({
         id: "AwsSolutions-CFR2",
-        reason: "A web ACL is the operator's choice (webAclArn): it costs by the request, and the API has bounds of its own.",
+        reason:
+          "A web ACL is the operator's choice (webAclArn): it costs by the request, and the API has bounds of its own.",
       });
     if (domain === undefined)
       Validations.of(distribution).acknowledge({

@@ -69,7 +69,7 @@ export class GatewayService extends Construct implements Program {
       containerInsightsV2: ContainerInsights.ENABLED,
     });
     this.logs = keptLogs(this, "Logs", settings, network.logsKey);
-    const role = taskRole(this, cluster);
+    const role = roleIn(this, cluster);
     this.grantPrincipal = role.grantPrincipal;
     const task = this.task(role, settings);
     this.container = this.containerIn(task, settings);
@@ -157,7 +157,8 @@ export class GatewayService extends Construct implements Program {
     Validations.of(task).acknowledge(
       {
         id: "AwsSolutions-ECS2",
-        reason: "The variables are names, ARNs and addresses; what is secret the task reads from Secrets Manager itself.",
+        reason:
+          "The variables are names, ARNs and addresses; what is secret the task reads from Secrets Manager itself.",
       },
       {
         id: "AwsSolutions-IAM5[Resource::*]",
@@ -168,7 +169,7 @@ export class GatewayService extends Construct implements Program {
 }
 
 /** What a task may do that no store grants: keep itself from being stopped while sessions live. */
-function taskRole(scope: Construct, cluster: Cluster): Role {
+function roleIn(scope: Construct, cluster: Cluster): Role {
   const { partition, account, region } = Stack.of(scope);
   const role = new Role(scope, "Role", {
     assumedBy: new ServicePrincipal("ecs-tasks.amazonaws.com", {

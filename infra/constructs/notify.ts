@@ -3,7 +3,7 @@ import { EventSourceMapping, StartingPosition } from "aws-cdk-lib/aws-lambda";
 import type { Queue } from "aws-cdk-lib/aws-sqs";
 import { Construct } from "constructs";
 import type { DataStack } from "../stacks/data-stack.ts";
-import { USE_KEY, allow } from "../program.ts";
+import { allow } from "../program.ts";
 import { deadLetters } from "./dead-letters.ts";
 import { grantMail } from "./mail.ts";
 import { type FunctionContext, SallyportFunction } from "./sallyport-function.ts";
@@ -34,11 +34,11 @@ export class Notify extends Construct {
     data.tables.grantRead(this.function, "people", "sessions");
     data.configurations.grantRead(this.function);
     data.secrets.grantTokenKey(this.function);
-    this.failed = deadLetters(this, "Failed", data.key);
+    this.failed = deadLetters(this, "Failed");
     this.listen(data);
   }
 
-  private listen({ tables, key }: DataStack): void {
+  private listen({ tables }: DataStack): void {
     const stream = tables.approvals.tableStreamArn;
     if (stream === undefined) throw new Error("the table of approvals has no stream");
     allow(this.function, {
@@ -51,7 +51,6 @@ export class Notify extends Construct {
       because: "Lambda lists streams to find the one; DynamoDB has no resource that this could be narrowed to.",
     });
     allow(this.function, { actions: ["sqs:SendMessage"], resources: [this.failed.queueArn] });
-    allow(this.function, { actions: USE_KEY, resources: [key.keyArn] });
     const mapping = new EventSourceMapping(this, "Stream", {
       target: this.function,
       eventSourceArn: stream,

@@ -1,4 +1,4 @@
-import { Stack } from "aws-cdk-lib";
+import type { Stack } from "aws-cdk-lib";
 import { ENVIRONMENT } from "../../aws/environment.ts";
 import { type Program, allow } from "../program.ts";
 import type { Settings } from "../settings.ts";

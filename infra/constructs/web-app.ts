@@ -20,6 +20,5 @@ export function tellApp(program: Program, { settings, publicUrl, gatewayHost }: 
 /** The identity providers, and the secrets that they are named with. */
 export function grantIdentity(program: Program, { json, secretArns }: Identity): void {
   program.addEnvironment(ENVIRONMENT.identity, json);
-  if (secretArns.length > 0)
-    allow(program, { actions: ["secretsmanager:GetSecretValue"], resources: secretArns });
+  if (secretArns.length > 0) allow(program, { actions: ["secretsmanager:GetSecretValue"], resources: secretArns });
 }
