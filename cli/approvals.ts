@@ -15,7 +15,7 @@ interface ApprovalParts {
   readonly options: Pick<ServeOptions, "mail" | "logger">;
   readonly state: LocalState;
   readonly configuration: Pick<Configuration, "directory">;
-  readonly auditors: string;
+  readonly auditors: readonly string[];
   readonly url: string;
   readonly key: Uint8Array;
 }

@@ -112,7 +112,7 @@ async function start(options: ServeOptions, closers: Closer[]): Promise<Omit<Run
   const url = originOf(options, http.port);
   const providers = await identityProviders(options, { url, state }, closers);
   const issuer = providers.map((one) => (one.kind === "oidc" ? one.issuer : `saml:${one.id}`)).join(", ");
-  const approvals = composeApprovals({ options, state, configuration, auditors: AUDITORS, url, key });
+  const approvals = composeApprovals({ options, state, configuration, auditors: [AUDITORS], url, key });
   closers.push(() => approvals.close());
   const ssh = await sshListening(options, configuration.connections(), url);
   const task = startGateway(
@@ -275,7 +275,7 @@ function app({ url, state, configuration, key, providers, gateway, approvals, lo
     sessions: state.sessions,
     chunks: state.chunks,
     publicKeys: [state.signer.publicKey],
-    auditors: AUDITORS,
+    auditors: [AUDITORS],
   });
   const root = new Hono().route("/", auth).route("/", replay).route("/", approvals.app);
   return root.notFound(problemNotFound(root));

@@ -10,7 +10,6 @@ import type { CancelKeys } from "../core/ports/cancel-keys.ts";
 import type { Clock } from "../core/ports/clock.ts";
 import type { LeaseStore } from "../core/ports/lease-store.ts";
 import type { PassStore } from "../core/ports/pass-store.ts";
-import type { Secrets } from "../core/ports/secrets.ts";
 import { newHeldLimits } from "./consent.ts";
 import type { Counters } from "./counters.ts";
 import { watchSessions } from "./live-sessions.ts";
@@ -20,11 +19,12 @@ import { listenForPostgres, type PostgresListenerDeps } from "./postgres/listene
 import { listenForSsh, type SshListenerDeps } from "./ssh/listener.ts";
 import { type RecorderStanding, startRecorder } from "./recorder/recorder.ts";
 import type { EvidenceStores } from "./recorder/closing.ts";
+import type { TargetSecretDeps } from "./target-secret.ts";
 
 /** How long sessions have to end by themselves once they have been told to. */
 const SESSIONS_END_MS = 2_500;
 
-export interface GatewayDeps extends EvidenceStores {
+export interface GatewayDeps extends EvidenceStores, TargetSecretDeps {
   readonly spool: string;
   /** A name of this process's own, different at every start. */
   readonly task: string;
@@ -36,7 +36,6 @@ export interface GatewayDeps extends EvidenceStores {
   readonly passes: PassStore;
   readonly cancelKeys: CancelKeys;
   readonly leases: LeaseStore;
-  readonly secrets: Secrets;
   readonly clock: Clock;
   readonly logger: Logger;
   /** Where what happens is counted, for whoever reads it. */

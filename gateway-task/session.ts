@@ -7,7 +7,6 @@ import type { Masking } from "../core/masking/masking.ts";
 import type { SessionOpenedEvent } from "../core/recording/events.ts";
 import type { Ask, Policies } from "../core/policy/verdict.ts";
 import type { Pass, PassStore } from "../core/ports/pass-store.ts";
-import type { Secrets } from "../core/ports/secrets.ts";
 import type { Protocol, SessionId } from "../core/ports/session-store.ts";
 import { admit, type Admittance, type Doorway } from "./admission.ts";
 import type { ConsentDeps } from "./consent.ts";
@@ -15,6 +14,7 @@ import type { LiveSessions } from "./live-sessions.ts";
 import type { Recorder } from "./recorder/recorder.ts";
 import type { SessionRecorder } from "./recorder/session-recorder.ts";
 import { namesSecret, SECRET_NAME } from "./secret-names.ts";
+import { type SecretSource, secretSource, type TargetSecretDeps, withSecret } from "./target-secret.ts";
 import { unlessAborted } from "./within.ts";
 
 /** What a client said before anything was decided. The user name is not in it: it decides nothing. */
@@ -29,14 +29,13 @@ export interface Login<P extends Protocol = Protocol> {
   readonly client: string;
 }
 
-export interface SessionDeps extends ConsentDeps {
+export interface SessionDeps extends ConsentDeps, TargetSecretDeps {
   readonly connections: () => Connections;
   readonly policies: () => Policies;
   /** What is masked on a connection, now; nothing where it is not given. */
   readonly masking?: ((connection: ConnectionConfig) => Masking | undefined) | undefined;
   readonly passes: PassStore;
   readonly recorder: Recorder;
-  readonly secrets: Secrets;
   readonly live: LiveSessions;
 }
 
@@ -74,10 +73,12 @@ export type ConnectTarget<P extends Protocol, Target> = (
   credentials: TargetCredentials,
 ) => Promise<Target>;
 
-/** What the gateway logs in with. `secret` is a password or a private key, as the connection says; some have none. */
+/** What the gateway logs in with. `secret` is a password, a token or a private key, as the connection says; some have none. */
 export interface TargetCredentials {
   readonly user: string;
   readonly secret: string | undefined;
+  /** The same, for log-ins to come. */
+  readonly source: SecretSource;
 }
 
 /**
@@ -101,10 +102,13 @@ export async function openSession<P extends Protocol, Target>(
   const recorded = await openRecording(deps, authorised, signal);
   try {
     for (const event of admitted) await recorded.recorder.event(event);
-    const { credentials } = recorded.connection;
-    const named = "key" in credentials ? credentials.key : credentials.password;
-    const secret = named && (await unlessAborted(signal, deps.secrets.get(named.secret)));
-    return { ...recorded, target: await connect(recorded, { user: credentials.user, secret }) };
+    const { user } = recorded.connection.credentials;
+    const source = secretSource(deps, recorded.connection);
+    const target = await withSecret(
+      (fresh) => unlessAborted(signal, source(fresh)),
+      (secret) => connect(recorded, { user, secret, source }),
+    );
+    return { ...recorded, target };
   } catch (thrown) {
     const error = asSallyportError(thrown, "internal", "the session could not be opened");
     deps.recorder.seal(recorded.recorder, "refused", redactPasses(error.message));

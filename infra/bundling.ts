@@ -94,6 +94,7 @@ export function bundleFunction(name: FunctionName, folder: string): Bundle {
     absWorkingDir: ROOT,
     entryPoints: [entry],
     outfile,
+    alias: { zod: path.join(ROOT, "infra/zod-for-bundles.js") },
     metafile: true,
   });
   for (const [of, file] of wasm) copyFileSync(path.join(path.dirname(resolveFrom(of)), file), path.join(folder, file));

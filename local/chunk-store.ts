@@ -5,33 +5,26 @@ import type { Digest } from "../core/brand.ts";
 import { asSallyportError, SallyportError } from "../core/errors.ts";
 import type { ChunkKey, ChunkStore } from "../core/ports/chunk-store.ts";
 import type { SessionId } from "../core/ports/session-store.ts";
-import { CHUNK_HEADER_BYTES, MAX_CHUNK_BODY } from "../core/recording/chunk.ts";
-import { isSessionId } from "../core/recording/session-id.ts";
+import {
+  chunkNameOf,
+  folderNameOf,
+  MANIFEST_NAME,
+  MAX_CHUNK_BYTES,
+  MAX_MANIFEST_BYTES,
+  sequenceOf,
+} from "../core/recording/object-names.ts";
 import { makeFolder, syncFile, syncFolder, systemCode, writeOnce } from "./files.ts";
-
-/** The largest body, should it not compress: zstd's ZSTD_COMPRESSBOUND adds a 256th. */
-const MAX_CHUNK_BYTES = CHUNK_HEADER_BYTES + MAX_CHUNK_BODY + (MAX_CHUNK_BODY >> 8);
-/** Eight digits in a file's name: 95 TiB of recording in one session at a chunk's usual size. */
-const MAX_SEQUENCE = 99_999_999;
-/** A manifest is about a kilobyte; whatever is larger is something else. */
-const MAX_MANIFEST_BYTES = 64 << 10;
 
 const FOLDER_MODE = 0o700;
 /** Objects are written once: not even their owner opens them for writing by mistake. */
 const FILE_MODE = 0o400;
-const MANIFEST = "manifest.jws";
-const CHUNK = /^(\d{8})\.chunk$/;
 
 function folderOf(directory: string, session: SessionId): string {
-  if (!isSessionId(session)) throw new SallyportError("bad-request", "a session id is a UUID in lower case");
-  return join(directory, session);
+  return join(directory, folderNameOf(session));
 }
 
 function pathOf(directory: string, key: ChunkKey): string {
-  const { session, sequence } = key;
-  if (!Number.isInteger(sequence) || sequence < 0 || sequence > MAX_SEQUENCE)
-    throw new SallyportError("bad-request", `a chunk's sequence is a number from 0 to ${MAX_SEQUENCE}`);
-  return join(folderOf(directory, session), `${String(sequence).padStart(8, "0")}.chunk`);
+  return join(folderOf(directory, key.session), chunkNameOf(key));
 }
 
 /** Reads a whole file of at most `limit` bytes; undefined where there is none. */
@@ -116,19 +109,16 @@ export function fileChunkStore(directory: string): ChunkStore {
       if (systemCode(thrown) === "ENOENT") return [];
       throw thrown;
     });
-    return names
-      .flatMap((name) => CHUNK.exec(name)?.[1] ?? [])
-      .map(Number)
-      .toSorted((a, b) => a - b);
+    return names.flatMap((name) => sequenceOf(name) ?? []).toSorted((a, b) => a - b);
   };
   const putManifest = async (session: SessionId, jws: string): Promise<void> => {
     const folder = folderOf(directory, session);
     const bytes = Buffer.from(jws, "utf8");
     if (bytes.length > MAX_MANIFEST_BYTES) throw new SallyportError("limit-exceeded", "a manifest is too large");
-    await putOnce(directory, folder, join(folder, MANIFEST), bytes, MAX_MANIFEST_BYTES);
+    await putOnce(directory, folder, join(folder, MANIFEST_NAME), bytes, MAX_MANIFEST_BYTES);
   };
   const getManifest = async (session: SessionId): Promise<string | undefined> => {
-    const bytes = await readBounded(join(folderOf(directory, session), MANIFEST), MAX_MANIFEST_BYTES);
+    const bytes = await readBounded(join(folderOf(directory, session), MANIFEST_NAME), MAX_MANIFEST_BYTES);
     return bytes?.toString("utf8");
   };
   return {

@@ -1,6 +1,7 @@
 import { createTransport } from "nodemailer";
 import { SallyportError } from "../core/errors.ts";
 import { isMailAddress } from "../core/identity/mail-address.ts";
+import { encodedWords } from "../core/mail/encoded-words.ts";
 import type { Mailer } from "../core/ports/mailer.ts";
 
 /** A mail server that is slower is tried again later. */
@@ -45,7 +46,7 @@ export function smtpMailer(options: SmtpOptions): Mailer {
           html,
           // Neither an absence note nor a delivery loop in answer (RFC 3834 §5).
           headers: {
-            Subject: { prepared: true, value: encodedWords(subject) },
+            Subject: { prepared: true, value: encodedWords(subject, "\r\n ") },
             "Auto-Submitted": "auto-generated",
             "X-Auto-Response-Suppress": "All",
           },
@@ -55,26 +56,6 @@ export function smtpMailer(options: SmtpOptions): Mailer {
       }
     },
   };
-}
-
-/** Bytes of one encoded word: with its frame it has at most 75 characters (RFC 2047 §2). */
-const WORD_BYTES = 45;
-
-/**
- * A header of any text as encoded words, always: left as it is, a plain text that looks like one, a requester's name say, would
- * be shown as something else.
- */
-function encodedWords(text: string): string {
-  const words: string[] = [];
-  let word = "";
-  for (const character of text) {
-    if (Buffer.byteLength(word + character) > WORD_BYTES) {
-      words.push(word);
-      word = "";
-    }
-    word += character;
-  }
-  return [...words, word].map((one) => `=?utf-8?B?${Buffer.from(one).toString("base64")}?=`).join("\r\n ");
 }
 
 function checked({ url: text, password, from }: SmtpOptions): { url: URL; secure: boolean; plain: boolean } {

@@ -3,13 +3,14 @@ import type { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { WRONG_CODES_WINDOW_MS } from "../../core/identity/device-sign-in.ts";
 import type { SignInStore } from "../../core/ports/sign-in-store.ts";
 import { deviceRequests } from "./device-requests.ts";
+import { ABSENT } from "./expressions.ts";
 import { order, orderFrom, partition, ttlAt } from "./keys.ts";
 import { type Ask, asking } from "./table.ts";
 
 /** The port on the table `signIns`. */
 export function dynamoSignInStore(client: DynamoDBClient, tableName: string): SignInStore {
   const ask = asking(client, tableName);
-  return { ...deviceRequests(ask), ...wrongCodes(ask), ...signedOut(ask) };
+  return { ...deviceRequests(ask), ...wrongCodes(ask), ...signedOut(ask), ...usedOnce(ask) };
 }
 
 /** An item each: counted by a query of one person's, so that whoever counts sees their own and all that were before. */
@@ -35,5 +36,18 @@ function signedOut(ask: Ask): Pick<SignInStore, "signOut" | "isSignedOut"> {
         await table.write({ put: { ...key(token), ttl: ttlAt(expiresAt) } });
       }),
     isSignedOut: (token) => ask("look up a session", async (table) => (await table.get(key(token))) !== undefined),
+  };
+}
+
+function usedOnce(ask: Ask): Pick<SignInStore, "useOnce"> {
+  return {
+    useOnce: (id, expiresAt) =>
+      ask("use something once", async (table) => {
+        const by = randomUUID();
+        const put = { pk: partition("once", id), sk: "once", by, ttl: ttlAt(expiresAt) };
+        const used = await table.write({ put, when: ABSENT });
+        // An answer that was lost is asked for again: what is there then is what this call wrote.
+        return used.done || used.before?.["by"] === by;
+      }),
   };
 }

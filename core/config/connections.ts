@@ -24,19 +24,35 @@ const common = {
   durability: z.enum(["intent", "strict"]).default("intent"),
 };
 
-const postgresConnection = z.strictObject({
-  ...common,
-  protocol: z.literal("postgres"),
-  target: z.strictObject({
-    host: z.string().min(1).max(255),
-    port: z.number().int().min(1).max(65_535).default(5432),
-    database: z.string().min(1).max(63),
-    /** Clients may name another database as `connection/database`. */
-    otherDatabases: z.boolean().default(false),
-    tls: targetTls.prefault({}),
-  }),
-  credentials: z.strictObject({ user: z.string().min(1).max(63), password: secretRef.optional() }),
-});
+const postgresConnection = z
+  .strictObject({
+    ...common,
+    protocol: z.literal("postgres"),
+    target: z.strictObject({
+      host: z.string().min(1).max(255),
+      port: z.number().int().min(1).max(65_535).default(5432),
+      database: z.string().min(1).max(63),
+      /** Clients may name another database as `connection/database`. */
+      otherDatabases: z.boolean().default(false),
+      tls: targetTls.prefault({}),
+    }),
+    credentials: z.union([
+      z.strictObject({ user: z.string().min(1).max(63), password: secretRef.optional() }),
+      /** A token of RDS IAM authentication in a password's place, which is good for 15 minutes. */
+      z.strictObject({
+        user: z.string().min(1).max(63),
+        iam: z.literal(true),
+        region: z
+          .string()
+          .regex(/^[a-z]{2}(-[a-z]+)+-\d$/, "a region, such as eu-central-1")
+          .optional(),
+      }),
+    ]),
+  })
+  .refine(({ credentials, target }) => !("iam" in credentials) || target.tls.mode === "verify-full", {
+    message: "credentials by iam need tls.mode verify-full: the target gets the token in clear text inside TLS",
+    path: ["target", "tls", "mode"],
+  });
 
 /** A line of a target's `/etc/ssh/ssh_host_*_key.pub` (sshd(8), AUTHORIZED_KEYS FILE FORMAT): type, base64, and maybe a comment. */
 const publicKeyLine = z

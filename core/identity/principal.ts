@@ -9,3 +9,8 @@ export interface Principal {
   readonly name: string;
   readonly groups: readonly string[];
 }
+
+/** Is this principal in one of these groups? */
+export function isMember({ groups }: Pick<Principal, "groups">, of: readonly string[]): boolean {
+  return of.some((group) => groups.includes(group));
+}

@@ -7,8 +7,8 @@ import type { AuthenticationDeps } from "../shared/authenticated.ts";
 export interface ApprovalsDeps extends AuthenticationDeps {
   readonly approvals: ApprovalStore;
   readonly people: Pick<PeopleStore, "find">;
-  /** The group whose members see everybody's approvals. They decide on none. */
-  readonly auditors: string;
+  /** The groups whose members see everybody's approvals. They decide on none. */
+  readonly auditors: readonly string[];
   /** Mails that were kept instead of being sent: each person sees their own. */
   readonly outbox: Outbox | undefined;
   readonly logger: Logger;

@@ -3,7 +3,7 @@ import { foldName } from "../../core/approval/same-person.ts";
 import { answer, askedGroups, barredFrom, cancel, type Outcome, revoke, statusAt } from "../../core/approval/state.ts";
 import { noSuchApproval, transition } from "../../core/approval/transition.ts";
 import { SallyportError } from "../../core/errors.ts";
-import type { Principal } from "../../core/identity/principal.ts";
+import { isMember, type Principal } from "../../core/identity/principal.ts";
 import type { ApprovalId } from "../../core/ports/approval-desk.ts";
 import type { Approval } from "../../core/ports/approval-store.ts";
 import { siteOf } from "../shared/site.ts";
@@ -50,7 +50,7 @@ export function peopleDesk(deps: ApprovalsDeps): PeopleDesk {
     return seen(changed, principal);
   };
   const list = async (principal: Principal, { waiting, limit, after }: ListQuery): Promise<ApprovalsPage> => {
-    const all = waiting !== "me" && principal.groups.includes(deps.auditors);
+    const all = waiting !== "me" && isMember(principal, deps.auditors);
     const rows = await store.list({
       limit: limit + 1, // one more, to know whether there are more
       ...(!all && { seenBy: principal }),
@@ -83,7 +83,7 @@ export function peopleDesk(deps: ApprovalsDeps): PeopleDesk {
 
 function maySee({ auditors }: ApprovalsDeps, approval: Approval, principal: Principal): boolean {
   const own = approval.requester.id === principal.id;
-  return own || askedGroups(approval, principal).length > 0 || principal.groups.includes(auditors);
+  return own || askedGroups(approval, principal).length > 0 || isMember(principal, auditors);
 }
 
 function seenBy(approval: Approval, principal: Principal, now: number): SeenApproval {

@@ -143,6 +143,16 @@ export const AUTH_PATHS: Paths = {
       },
     }),
   },
+  "/auth/saml/{id}/metadata": {
+    get: operation({
+      summary: "What a SAML identity provider must know of us",
+      description: "Metadata of the service provider, by the id of the identity provider that it is for.",
+      open: true,
+      path: byId,
+      answer: ["application/samlmetadata+xml", undefined],
+      errors: ["not-found"],
+    }),
+  },
   "/auth/logout": {
     post: operation({
       summary: "Sign out",

@@ -9,7 +9,7 @@ export interface ReplayDeps extends AuthenticationDeps {
   readonly chunks: ChunkStore;
   /** The keys that sign manifests, past ones included. */
   readonly publicKeys: readonly PublicJwk[];
-  /** The group whose members see everybody's sessions. */
-  readonly auditors: string;
+  /** The groups whose members see everybody's sessions. */
+  readonly auditors: readonly string[];
   readonly logger: Logger;
 }

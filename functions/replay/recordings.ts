@@ -1,6 +1,6 @@
 import { setImmediate as otherWork } from "node:timers/promises";
 import { SallyportError } from "../../core/errors.ts";
-import type { Principal } from "../../core/identity/principal.ts";
+import { isMember, type Principal } from "../../core/identity/principal.ts";
 import type { ChunkStore } from "../../core/ports/chunk-store.ts";
 import type { SessionId, SessionQuery, SessionRow } from "../../core/ports/session-store.ts";
 import type { StatementEvent } from "../../core/recording/events.ts";
@@ -47,7 +47,7 @@ export interface Recordings {
 
 export function recordings(deps: Pick<ReplayDeps, "sessions" | "chunks" | "auditors">): Recordings {
   const trails = new Map<SessionId, Trail>();
-  const seesAll = (principal: Principal): boolean => principal.groups.includes(deps.auditors);
+  const seesAll = (principal: Principal): boolean => isMember(principal, deps.auditors);
 
   const trailOf = (session: SessionId): Trail => {
     const trail = trails.get(session) ?? newTrail();

@@ -8,17 +8,12 @@ import { boundedAnswer } from "./bounded-answer.ts";
 import { securityHeaders } from "./html.ts";
 import { kept } from "./kept.ts";
 import { causesOf, problemHandler } from "./problem.ts";
-import type { ApiBindings } from "./viewer.ts";
+import type { Answering, ApiBindings } from "./viewer.ts";
 
 export type ApiHandler = (
   event: APIGatewayProxyEventV2,
   context: LambdaContext,
 ) => Promise<APIGatewayProxyStructuredResultV2>;
-
-/** What an app answers by; hono's apps of whatever environment fit. */
-export interface Answering {
-  fetch(request: Request, bindings: ApiBindings): Response | Promise<Response>;
-}
 
 /** Whoever asks again at once meets the same store. Seconds (RFC 9110 §10.2.3). */
 const RETRY_AFTER_SECONDS = "10";

@@ -1,7 +1,9 @@
 import { createHash, timingSafeEqual } from "node:crypto";
-import type { Context, MiddlewareHandler } from "hono";
+import { type Context, Hono, type MiddlewareHandler } from "hono";
 import type { ApiGatewayRequestContextV2 } from "hono/aws-lambda";
+import type { Logger } from "pino";
 import { SallyportError } from "../../core/errors.ts";
+import { problemHandler } from "./problem.ts";
 
 /** What API Gateway says of a request, and no client can. */
 export interface ApiBindings {
@@ -28,6 +30,21 @@ export function onlyFromDistribution(secret: string): MiddlewareHandler {
       });
     await next();
   };
+}
+
+/** What an app answers by; hono's apps of whatever environment fit. */
+export interface Answering {
+  fetch(request: Request, bindings: ApiBindings): Response | Promise<Response>;
+}
+
+/** An app that is reached through our distribution alone; without a secret it is reached by itself. */
+export function behindDistribution(app: Answering, secret: string | undefined, logger: Logger): Answering {
+  if (secret === undefined) return app;
+  const outer = new Hono<{ Bindings: ApiBindings }>();
+  outer.onError(problemHandler(logger));
+  outer.use(onlyFromDistribution(secret));
+  outer.all("*", (c) => app.fetch(c.req.raw, c.env));
+  return outer;
 }
 
 /** Of equal length whatever was sent, as a comparison in constant time needs. */

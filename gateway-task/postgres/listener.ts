@@ -9,7 +9,14 @@ import { overwritePasses, redactPasses } from "../../core/identity/pass.ts";
 import { CONNECT_PATIENCE_MS, type Doorway } from "../admission.ts";
 import { openChannel } from "../channel.ts";
 import type { LiveSession } from "../live-sessions.ts";
-import { type ConnectTarget, openSession, type Login, type OpenSession, type SessionDeps } from "../session.ts";
+import {
+  type ConnectTarget,
+  openSession,
+  type Login,
+  type OpenSession,
+  type SessionDeps,
+  type TargetCredentials,
+} from "../session.ts";
 import { tellMasked } from "../mask-counts.ts";
 import { newSourceLimits } from "../source-limits.ts";
 import { unlessAborted } from "../within.ts";
@@ -124,8 +131,8 @@ async function accept(
     }
     const pass = await askForPass(socket, packet, deadline.signal);
     const login = readLogin(packet, pass, client);
-    const target: ConnectTarget<"postgres", Target> = (opened, { user, secret }) =>
-      connect(opened, { user, password: secret }, login.settings, isGuarded(deps), deps.openMasker, deadline.signal);
+    const target: ConnectTarget<"postgres", Target> = (opened, credentials) =>
+      connect(opened, credentials, login.settings, isGuarded(deps), deps.openMasker, deadline.signal);
     let authenticated = false;
     const told: Doorway["told"] = (hold, waiting) => {
       clearTimeout(timer);
@@ -176,7 +183,7 @@ function readLogin(startup: StartupMessage, pass: string, client: string): Login
 
 async function connect(
   { connection, database, masking }: Pick<OpenSession<"postgres", Target>, "connection" | "database" | "masking">,
-  credentials: { user: string; password: string | undefined },
+  { user, secret, source }: TargetCredentials,
   settings: ReadonlyMap<string, string>,
   guarded: boolean,
   openMasker: OpenMasker,
@@ -185,9 +192,9 @@ async function connect(
   if (guarded) demandReadable(settings);
   const socket = await openTarget(connection.target, signal);
   try {
-    const greeting = await logInToTarget(socket, credentials, database, settings, signal);
+    const greeting = await logInToTarget(socket, { user, password: secret }, database, settings, signal);
     if (guarded) demandReadableGreeting(greeting.greeting);
-    const masker = await unlessAborted(signal, openMasker({ connection, database, credentials, masking }));
+    const masker = await unlessAborted(signal, openMasker({ connection, database, source, masking }));
     signal.throwIfAborted(); // from here on nobody would close it
     return { socket, greeting, guarded, masker };
   } catch (error) {

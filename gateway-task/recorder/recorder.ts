@@ -19,7 +19,7 @@ import { spoolRecovery } from "./recovery.ts";
 import type { SessionTotals } from "./session-packer.ts";
 import { SessionRecorder, type RecorderCore } from "./session-recorder.ts";
 import { Slabs } from "./slabs.ts";
-import { leaseKeeper, type Monotonic, spoolLease } from "./spool-lease.ts";
+import { type LeaseKeeper, leaseKeeper, type Monotonic, spoolLease } from "./spool-lease.ts";
 import { spoolFault } from "./spool-room.ts";
 import { STORE_WITHIN_MS, timelyStores } from "./timely-stores.ts";
 import { Uploader } from "./uploader.ts";
@@ -133,7 +133,7 @@ class TaskRecorder implements Recorder, RecorderCore {
   #settled: (() => void)[] = [];
   #flushed: (() => void)[] = [];
   readonly #limits: SessionLimits;
-  readonly #renew: () => Promise<void>;
+  readonly #lease: LeaseKeeper;
   readonly #lookForSpools: () => Promise<void>;
   readonly #measureSpool = alone(async () => {
     this.#full = await spoolFault(this.#directory);
@@ -145,7 +145,7 @@ class TaskRecorder implements Recorder, RecorderCore {
     this.maxSessionBytes = options.maxSessionBytes;
     this.#directory = directory;
     const monotonic = options.monotonic ?? (() => performance.now());
-    this.#renew = leaseKeeper(options.leases, options.task, monotonic, (error) => this.#fail(error));
+    this.#lease = leaseKeeper(options.leases, options.task, monotonic, (error) => this.#fail(error));
     this.#limits = options.limits ?? newSessionLimits();
     const withinMs = options.storeWithinMs ?? STORE_WITHIN_MS;
     this.#stores = timelyStores(options, withinMs);
@@ -202,6 +202,7 @@ class TaskRecorder implements Recorder, RecorderCore {
 
   check(closing = false): void {
     if (this.#failure) throw this.#failure;
+    this.#lease.demand();
     if (this.#full && !closing) throw this.#full;
   }
 
@@ -307,7 +308,7 @@ class TaskRecorder implements Recorder, RecorderCore {
     let oldest = this.#openSlab;
     for (const { firstSlab } of this.#outstanding) oldest = Math.min(oldest, firstSlab); // of any number: no spreading
     this.log.release(oldest - 1);
-    await Promise.all([this.#renew(), this.#measureSpool()]);
+    await Promise.all([this.#lease.renew(), this.#measureSpool()]);
     await this.#recoverSpools();
   }
 

@@ -151,7 +151,10 @@ export class SessionRecorder {
     written: Promise<void> | undefined,
   ): Permit<To> | Promise<Permit<To>> {
     const admitted = this.#core.slabs.admission(this.#share, length);
-    if (!this.#strict && written === undefined && admitted === undefined) return mintPermit<To>(bytes);
+    if (!this.#strict && written === undefined && admitted === undefined) {
+      this.#core.check(); // the write may have waited for a disk that stalls
+      return mintPermit<To>(bytes);
+    }
     return this.#awaited<To>(bytes, written, admitted);
   }
 

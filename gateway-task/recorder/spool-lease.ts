@@ -34,9 +34,18 @@ export function spoolClaims(leases: LeaseStore, task: string, monotonic: Monoton
   };
 }
 
+export interface LeaseKeeper {
+  /** To be called every second. */
+  renew(): Promise<void>;
+  /**
+   * Throws `recording-failed` where another may have the spool by now. A process that was stopped, or that waited for a stalled disk,
+   * finds what clients sent meanwhile before it gets to renew: nothing of that may be written, since nobody may read it any more.
+   */
+  demand(): void;
+}
+
 /**
- * Keeps this task's own lease: to be called every second. A task whose lease has run out may find its spool claimed, and
- * must not go on writing into it.
+ * Keeps this task's own lease. A task whose lease has run out may find its spool claimed, and must not go on writing into it.
  * @param lost called when another has it, or when it could not be renewed in time
  */
 export function leaseKeeper(
@@ -44,14 +53,16 @@ export function leaseKeeper(
   task: string,
   monotonic: Monotonic,
   lost: (error: SallyportError) => void,
-): () => Promise<void> {
+): LeaseKeeper {
   let renewedAt = monotonic();
   let renewing = false;
+  const isLate = (): boolean => monotonic() - renewedAt >= LEASE_LOST_MS;
+  const tooLate = (cause?: unknown): SallyportError =>
+    new SallyportError("recording-failed", "the lease on the spool could not be renewed in time", { cause });
   const late = (cause?: unknown): void => {
-    const message = "the lease on the spool could not be renewed in time";
-    if (monotonic() - renewedAt >= LEASE_LOST_MS) lost(new SallyportError("recording-failed", message, { cause }));
+    if (isLate()) lost(tooLate(cause));
   };
-  return async () => {
+  const renew = async (): Promise<void> => {
     if (renewing) return late();
     const now = monotonic();
     renewing = true;
@@ -64,5 +75,11 @@ export function leaseKeeper(
     } finally {
       renewing = false;
     }
+  };
+  return {
+    renew,
+    demand() {
+      if (isLate()) throw tooLate();
+    },
   };
 }

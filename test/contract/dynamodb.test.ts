@@ -4,6 +4,7 @@ import { dynamoCancelKeys } from "../../aws/dynamo/cancel-keys.ts";
 import { dynamoLeaseStore } from "../../aws/dynamo/lease-store.ts";
 import { dynamoPassStore } from "../../aws/dynamo/pass-store.ts";
 import { dynamoPeopleStore } from "../../aws/dynamo/people-store.ts";
+import { dynamoSentMails } from "../../aws/dynamo/sent-mails.ts";
 import { dynamoSessionStore } from "../../aws/dynamo/session-store.ts";
 import { dynamoSignInStore } from "../../aws/dynamo/sign-in-store.ts";
 import { dynamoSshKeyStore } from "../../aws/dynamo/ssh-key-store.ts";
@@ -13,6 +14,7 @@ import { cancelKeysContract } from "./cancel-keys.ts";
 import { leaseStoreContract } from "./lease-store.ts";
 import { passStoreContract } from "./pass-store.ts";
 import { peopleStoreContract } from "./people-store.ts";
+import { sentMailsContract } from "./sent-mails.ts";
 import { sessionStoreContract } from "./session-store.ts";
 import { signInStoreContract } from "./sign-in-store.ts";
 import { sshKeyStoreContract } from "./ssh-key-store.ts";
@@ -44,6 +46,7 @@ cancelKeysContract("DynamoDB", async () =>
 );
 signInStoreContract("DynamoDB", async () => dynamoSignInStore(dynamo.client, await dynamo.table("signIns")));
 peopleStoreContract("DynamoDB", async () => dynamoPeopleStore(dynamo.client, await dynamo.table("people")));
+sentMailsContract("DynamoDB", async () => dynamoSentMails(dynamo.client, await dynamo.table("coordination")));
 sshKeyStoreContract("DynamoDB", async () => dynamoSshKeyStore(dynamo.client, await dynamo.table("people")));
 
 describe("what the stores have asked DynamoDB while they passed", () => {

@@ -1,11 +1,19 @@
+import { SESv2Client } from "@aws-sdk/client-sesv2";
+import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it, test } from "vitest";
+import { clientOptions } from "../../aws/client-options.ts";
+import { sesMailer } from "../../aws/ses-mailer.ts";
 import { openDatabase } from "../../local/database.ts";
 import { sqliteOutbox } from "../../local/outbox.ts";
 import { smtpMailer } from "../../local/smtp-mailer.ts";
-import { readMail, startMailServer } from "../setup/mail-server.ts";
+import { readMail, startMailServer, words } from "../setup/mail-server.ts";
+import { ANYBODY } from "../setup/moto.ts";
+import { startSes } from "../setup/ses.ts";
 import { testAuthority } from "../setup/certificates.ts";
 import { mailerContract } from "./mailer.ts";
 
@@ -35,6 +43,24 @@ mailerContract("SMTP", async () => {
     received: async () => server.mails.map(({ recipients, source }) => ({ recipients, ...readMail(source) })),
     fail: async () => server.refuse(1),
     close: () => server.close(),
+  };
+});
+
+const sesClient = (endpoint: string): SESv2Client => new SESv2Client({ ...clientOptions(), ...ANYBODY, endpoint });
+
+mailerContract("SES", async () => {
+  const ses = await startSes();
+  return {
+    mailer: sesMailer({ client: sesClient(ses.endpoint), from: FROM }),
+    received: async () =>
+      (await ses.mails()).map(({ destination: { to, cc, bcc }, subject, body: { text = "", html = "" } }) => ({
+        recipients: [...to, ...cc, ...bcc].map((one) => /<([^<>]*)>$/.exec(one)?.[1] ?? one),
+        subject: words(subject),
+        text,
+        html,
+      })),
+    fail: () => ses.close(),
+    close: () => ses.close(),
   };
 });
 
@@ -80,6 +106,55 @@ describe("mail by SMTP", () => {
       expect(() => smtpMailer({ url: "smtp://mail.example", password: undefined, from })).toThrow(
         expect.objectContaining({ code: "configuration-invalid" }),
       );
+  });
+});
+
+describe("mail by SES", () => {
+  it("comes from the address that was configured, says that a program wrote it, and names its reader in ASCII", async () => {
+    const ses = await startSes();
+    const mailer = sesMailer({ client: sesClient(ses.endpoint), from: FROM });
+    await mailer.send({ ...mail, to: { name: "Bøb, Esq. <x@y>", email: "bob@shop.example" } });
+    await mailer.send({ ...mail, to: { name: "x".repeat(400), email: "bob@shop.example" } });
+    const [named, plain] = await ses.mails();
+    expect(named).toMatchObject({
+      from: `Sallyport <${FROM}>`,
+      headers: expect.arrayContaining([{ name: "Auto-Submitted", value: "auto-generated" }]),
+    });
+    const [, name = "", email] = /^([\x21-\x7e ]*) <([^<>]*)>$/.exec(named?.destination.to[0] ?? "") ?? [];
+    expect([words(name), email]).toEqual(["Bøb, Esq. <x@y>", "bob@shop.example"]);
+    expect(plain?.destination.to).toEqual(["bob@shop.example"]);
+    await ses.close();
+  });
+
+  it.each([
+    [429, "TooManyRequestsException"],
+    [400, "MessageRejected"],
+    [400, "SendingPausedException"],
+    [503, "ServiceUnavailable"],
+  ])("may be tried again where SES says %s %s", async (status, code) => {
+    const server = createServer((_request, response) => {
+      response.writeHead(status, { "x-amzn-errortype": code, "content-type": "application/json" }).end("{}");
+    }).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const { port } = server.address() as AddressInfo;
+    const mailer = sesMailer({ client: sesClient(`http://127.0.0.1:${port}`), from: FROM });
+    await expect(mailer.send(mail)).rejects.toMatchObject({ code: "mail-unavailable" });
+    server.closeAllConnections();
+    server.close();
+  });
+
+  it("is for an e-mail address, and comes from one", async () => {
+    const client = sesClient("http://127.0.0.1:9");
+    for (const address of ["", "me", "me@x, you@y", "Me <me@x>"]) {
+      expect(() => sesMailer({ client, from: address })).toThrow(
+        expect.objectContaining({ code: "configuration-invalid" }),
+      );
+      const sent = sesMailer({ client, from: FROM }).send({ ...mail, to: { name: "", email: address } });
+      await expect(sent).rejects.toMatchObject({
+        code: "mail-unavailable",
+        message: "a mail is for no e-mail address",
+      });
+    }
   });
 });
 

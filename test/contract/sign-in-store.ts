@@ -187,11 +187,11 @@ function signOuts(make: () => Promise<SignInStore>): void {
   });
 }
 
-function usedOnce(make: () => SignInStore): void {
+function usedOnce(make: () => Promise<SignInStore>): void {
   const id = (name: string): OnceId => `saml:${name.padEnd(64, "0")}` as OnceId;
 
   test("lets an id be used by the first caller only, however many ask at once", async () => {
-    const store = make();
+    const store = await make();
     const answers = await Promise.all(Array.from({ length: 8 }, () => store.useOnce(id("a"), NOW + 1000, NOW)));
     expect(answers.filter(Boolean)).toEqual([true]);
     expect(await store.useOnce(id("a"), NOW + 9000, NOW + 1)).toBe(false);
@@ -199,7 +199,7 @@ function usedOnce(make: () => SignInStore): void {
   });
 
   test("remembers what was used until it expires, whatever else is used and forgotten meanwhile", async () => {
-    const store = make();
+    const store = await make();
     await store.useOnce(id("a"), NOW + 1000, NOW);
     await store.useOnce(id("short"), NOW + 1, NOW);
     await store.useOnce(id("later"), NOW + 5000, NOW + 1000);
@@ -207,7 +207,7 @@ function usedOnce(make: () => SignInStore): void {
   });
 
   test("takes what was signed out for nothing that was used", async () => {
-    const store = make();
+    const store = await make();
     await store.signOut(id("a") as string as TokenId, NOW + 1000, NOW);
     expect(await store.useOnce(id("a"), NOW + 1000, NOW)).toBe(true);
     expect(await store.isSignedOut(id("b") as string as TokenId)).toBe(false);

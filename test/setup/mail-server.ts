@@ -98,7 +98,7 @@ function fromHex(run: string): string {
   return Buffer.from(run.replaceAll("%", ""), "hex").toString("utf8");
 }
 
-function words(text: string): string {
+export function words(text: string): string {
   return text
     .replace(/\?=\s+=\?/g, "?==?")
     .replace(/=\?utf-8\?([QB])\?([^?]*)\?=/gi, (_, kind: string, word: string) =>

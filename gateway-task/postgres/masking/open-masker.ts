@@ -1,5 +1,6 @@
 import type { PostgresConnection } from "../../../core/config/connections.ts";
 import type { SessionMasking } from "../../session.ts";
+import { type SecretSource, withSecret } from "../../target-secret.ts";
 import { openTarget } from "../target.ts";
 import { logInToTarget, type TargetCredentials } from "../target-login.ts";
 import { newCatalogs } from "./catalog.ts";
@@ -13,7 +14,8 @@ const READ_TIMEOUT_MS = 15_000;
 interface MaskedSession {
   readonly connection: PostgresConnection;
   readonly database: string;
-  readonly credentials: TargetCredentials;
+  /** What the session's own log-in was made with: by then it may have expired, or have been rotated. */
+  readonly source: SecretSource;
   readonly masking: SessionMasking | undefined;
 }
 
@@ -22,11 +24,13 @@ export type OpenMasker = (session: MaskedSession) => Promise<StreamMasker | unde
 /** Maskers that share what they learn of their targets' catalogs. */
 export function newMaskers(): OpenMasker {
   const catalogs = newCatalogs(() => performance.now());
-  return async ({ connection, database, credentials, masking }) => {
+  return async ({ connection, database, source, masking }) => {
     if (masking === undefined) return undefined;
     const { rules, unmaskedBy } = masking;
     const catalog = rules.hasColumnRules ? catalogs(rules, connection.name, database) : undefined;
-    const ask = async (): Promise<CatalogRows> => askCatalog(connection, database, credentials);
+    const { user } = connection.credentials;
+    const ask = (): Promise<CatalogRows> =>
+      withSecret(source, (password) => askCatalog(connection, database, { user, password }));
     const masker = new StreamMasker({ masking: rules, unmasked: unmaskedBy !== undefined, catalog, ask });
     await masker.open();
     return masker;

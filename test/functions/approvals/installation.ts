@@ -32,7 +32,7 @@ export function installation() {
     clock: () => time.now,
     approvals,
     people,
-    auditors: "auditors",
+    auditors: ["auditors"],
     outbox,
     logger: pino({ base: null }, { write: (line: string) => void log.push(line) }),
   });

@@ -51,7 +51,7 @@ export function installation() {
     sessions,
     chunks,
     publicKeys: [signer.publicKey],
-    auditors: "auditors",
+    auditors: ["auditors"],
     logger: pino({ base: null }, { write: (line: string) => void log.push(line) }),
   });
 

@@ -1,6 +1,12 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import type { LeaseStore } from "../../../core/ports/lease-store.ts";
-import { LEASE_LOST_MS, LEASE_TTL_MS, spoolClaims, spoolLease } from "../../../gateway-task/recorder/spool-lease.ts";
+import {
+  LEASE_LOST_MS,
+  LEASE_TTL_MS,
+  leaseKeeper,
+  spoolClaims,
+  spoolLease,
+} from "../../../gateway-task/recorder/spool-lease.ts";
 import { openDatabase } from "../../../local/database.ts";
 import { sqliteLeaseStore } from "../../../local/lease-store.ts";
 
@@ -64,5 +70,25 @@ describe("the lease on a spool", () => {
 
   it("is given up by its owner before anybody may claim it", () => {
     expect(LEASE_LOST_MS + 2_000).toBeLessThan(LEASE_TTL_MS); // two rounds of housekeeping
+  });
+});
+
+describe("who holds a spool's lease", () => {
+  it("may write until it was not renewed for as long as another might take to claim it, and again once it is renewed", async () => {
+    const lost: string[] = [];
+    const keeper = leaseKeeper(
+      leases,
+      "a",
+      () => now,
+      ({ message }) => void lost.push(message),
+    );
+    expect(LEASE_LOST_MS).toBeLessThan(LEASE_TTL_MS);
+    now += LEASE_LOST_MS - 1;
+    keeper.demand();
+    now += 1;
+    expect(() => keeper.demand()).toThrow("could not be renewed in time");
+    await keeper.renew();
+    keeper.demand();
+    expect(lost).toEqual([]);
   });
 });

@@ -1,0 +1,36 @@
+import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import { apiSettings, resourceName } from "../../aws/api-settings.ts";
+import { clientOptions } from "../../aws/client-options.ts";
+import { dynamoApprovalStore } from "../../aws/dynamo/approval-store.ts";
+import { dynamoPeopleStore } from "../../aws/dynamo/people-store.ts";
+import { dynamoSignInStore } from "../../aws/dynamo/sign-in-store.ts";
+import { ENVIRONMENT } from "../../aws/environment.ts";
+import { told } from "../../aws/told.ts";
+import { apiHandler } from "../shared/api-handler.ts";
+import { lambdaLogger } from "../shared/lambda-log.ts";
+import { behindDistribution } from "../shared/viewer.ts";
+import { approvalsApp } from "./app.ts";
+
+const logger = lambdaLogger(process.env[ENVIRONMENT.logLevel]);
+
+export const handler = apiHandler(logger, async () => {
+  const names = told(process.env, {
+    approvalsTable: resourceName,
+    peopleTable: resourceName,
+    signInsTable: resourceName,
+  });
+  const { baseUrl, tokenKey, auditors, originSecret } = await apiSettings(process.env);
+  const dynamo = new DynamoDBClient(clientOptions());
+  const app = approvalsApp({
+    baseUrl,
+    tokenKey,
+    signIns: dynamoSignInStore(dynamo, names.signInsTable),
+    clock: Date.now,
+    approvals: dynamoApprovalStore(dynamo, names.approvalsTable),
+    people: dynamoPeopleStore(dynamo, names.peopleTable),
+    auditors,
+    outbox: undefined,
+    logger,
+  });
+  return behindDistribution(app, originSecret, logger);
+});

@@ -1,0 +1,26 @@
+import { type DestinationStream, type Logger, pino } from "pino";
+import type { Counters } from "./counters.ts";
+
+/** pino's number of `error`. */
+const ERROR = 50;
+
+/**
+ * The task's log: a line of JSON each, with levels by name, as CloudWatch's filters read them; lines that are errors are counted.
+ * Whoever logs passes codes and messages of ours, and errors as `err`; nothing of a client's bytes, and no request or environment.
+ */
+export function taskLog(level: string, counters: Counters, to: DestinationStream): Logger {
+  return pino(
+    {
+      level,
+      base: null,
+      formatters: { level: (name) => ({ level: name }) },
+      hooks: {
+        logMethod(given, method, number) {
+          if (number >= ERROR) counters.errors++;
+          method.apply(this, given);
+        },
+      },
+    },
+    to,
+  );
+}
