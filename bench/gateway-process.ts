@@ -85,6 +85,7 @@ const gateway = await startGateway({
     random: randomBytes,
     link: (id) => id,
     tell: () => {},
+    audit: async () => {}, // nothing is held here
   }),
   clock: Date.now,
   logger: pino({ level: process.env["LOG_LEVEL"] ?? "warn" }, pino.destination(path.join(directory, "gateway.log"))),

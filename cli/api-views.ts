@@ -40,6 +40,12 @@ export const passesView = z.object({ passes: z.array(passView) });
 /** The one answer that has the text of a pass. */
 export const newPassView = passView.extend({ pass: z.string() });
 
+export const endedAccessView = z.object({
+  people: z.array(
+    z.object({ id: z.string(), name: z.string(), endedAt: z.string(), passes: z.number(), sessions: z.number() }),
+  ),
+});
+
 export const sshKeyView = z.object({
   id: z.string(),
   fingerprint: z.string(),
@@ -61,6 +67,7 @@ export const sessionView = z.object({
   protocol: z.string(),
   connection: z.string(),
   principal: z.object({ id: z.string(), name: z.string() }),
+  actors: z.array(z.string()).default([]),
   pass: z.string(),
   client: z.string(),
   task: z.string(),

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
-import type { Hono } from "hono";
+import type { Context, Hono } from "hono";
+import type { Audit } from "../core/audit/audit.ts";
 import { approvalDesk } from "../core/approval/desk.ts";
 import type { ApprovalDesk } from "../core/ports/approval-desk.ts";
 import type { Outbox } from "../core/ports/outbox.ts";
@@ -18,6 +19,8 @@ interface ApprovalParts {
   readonly auditors: readonly string[];
   readonly url: string;
   readonly key: Uint8Array;
+  readonly audit: Audit;
+  clientAddress(c: Context): string;
 }
 
 export interface Approvals {
@@ -32,7 +35,8 @@ export interface Approvals {
 }
 
 /** Approvals on one machine: the desk, who tells the approvers, and where they decide. Throws `configuration-invalid`. */
-export function composeApprovals({ options, state, configuration, auditors, url, key }: ApprovalParts): Approvals {
+export function composeApprovals(parts: ApprovalParts): Approvals {
+  const { options, state, configuration, auditors, url, key, audit } = parts;
   const { mail, logger } = options;
   const outbox = mail === undefined ? state.outbox : undefined;
   const common = { baseUrl: url, tokenKey: key, clock: Date.now, logger, approvals: state.approvalStore };
@@ -45,8 +49,17 @@ export function composeApprovals({ options, state, configuration, auditors, url,
     random: randomBytes,
     link: (id) => `${url}/approvals/${id}`,
     tell: told.tell,
+    audit,
   });
-  const app = approvalsApp({ ...common, people, signIns, auditors, outbox });
+  const app = approvalsApp({
+    ...common,
+    people,
+    signIns,
+    auditors,
+    outbox,
+    audit,
+    clientAddress: (c) => parts.clientAddress(c),
+  });
   const close = async (): Promise<void> => {
     desk.close();
     await told.close();

@@ -7,6 +7,7 @@ import { demoCommand } from "./commands/demo.ts";
 import { exportCommand, verifyCommand } from "./commands/evidence.ts";
 import { loginCommand } from "./commands/login.ts";
 import { passCommand } from "./commands/pass.ts";
+import { peopleCommand } from "./commands/people.ts";
 import { policyCommand } from "./commands/policy.ts";
 import { psqlCommand } from "./commands/psql.ts";
 import { serveCommand } from "./commands/serve.ts";
@@ -41,7 +42,7 @@ export function sallyport(quiet: boolean): Command {
     approvalsCommand(),
   ];
   const asReader = [sessionsCommand(), replayCommand(), verifyCommand(), exportCommand()];
-  const asOperator = [serveCommand(), demoCommand(), policyCommand(), completionCommand()];
+  const asOperator = [peopleCommand(), serveCommand(), demoCommand(), policyCommand(), completionCommand()];
   for (const command of [...asUser, ...asReader, ...asOperator]) program.addCommand(command);
   program.addCommand(completeCommand(program), { hidden: true });
   everywhere(program, (command) => {

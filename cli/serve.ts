@@ -6,6 +6,7 @@ import { getConnInfo } from "@hono/node-server/conninfo";
 import { type Context, Hono } from "hono";
 import type { Logger } from "pino";
 import { DEFAULT_PROVIDER_ID, type IdentitySettings, type Provider, resolveIdentity } from "../core/config/identity.ts";
+import type { Audit } from "../core/audit/audit.ts";
 import { asSallyportError, SallyportError } from "../core/errors.ts";
 import type { ApprovalDesk } from "../core/ports/approval-desk.ts";
 import { authApp } from "../functions/auth/app.ts";
@@ -21,6 +22,7 @@ import type { SmtpOptions } from "../local/smtp-mailer.ts";
 import { type LocalState, openLocalState } from "../local/state.ts";
 import { clientHost, inUrl, isHost, isLoopbackHost, type ListenAddress, listenFault, showAddress } from "./address.ts";
 import { type Approvals, composeApprovals } from "./approvals.ts";
+import { composeAudit } from "./audit.ts";
 import { canonicalHost } from "./canonical-host.ts";
 import { givenCertificate, ownCertificate, type ServerCertificate } from "./certificates.ts";
 import { listenForHttp } from "./http-server.ts";
@@ -112,11 +114,22 @@ async function start(options: ServeOptions, closers: Closer[]): Promise<Omit<Run
   const url = originOf(options, http.port);
   const providers = await identityProviders(options, { url, state }, closers);
   const issuer = providers.map((one) => (one.kind === "oidc" ? one.issuer : `saml:${one.id}`)).join(", ");
-  const approvals = composeApprovals({ options, state, configuration, auditors: [AUDITORS], url, key });
+  const following = composeAudit(state, logger);
+  closers.push((withinMs) => following.close(withinMs));
+  const { audit } = following;
+  const parts = { options, state, configuration, auditors: [AUDITORS], url, key, audit, clientAddress };
+  const approvals = composeApprovals(parts);
   closers.push(() => approvals.close());
   const ssh = await sshListening(options, configuration.connections(), url);
   const task = startGateway(
-    gatewayDeps({ options, state, configuration, approvals: approvals.desk, certificate, ssh }),
+    gatewayDeps({
+      options,
+      state: { ...state, chunks: following.chunks },
+      configuration,
+      approvals: approvals.desk,
+      certificate,
+      ssh,
+    }),
   );
   const gateway = await at(options.listen, "--listen", task);
   closers.push((withinMs) => gateway.close(withinMs));
@@ -126,7 +139,7 @@ async function start(options: ServeOptions, closers: Closer[]): Promise<Omit<Run
     caPem: certificate.ca,
     ssh: ssh && { port: gateway.sshPort ?? ssh.listen.port, hostKey: ssh.hostKey.publicKey },
   };
-  const pages = app({ url, state, configuration, key, providers, gateway: reached, approvals, logger });
+  const pages = app({ audit, url, state, configuration, key, providers, gateway: reached, approvals, logger });
   // A proxy may well ask by another name than the public one.
   http.use(options.publicUrl === undefined ? new Hono().use(canonicalHost(url)).route("/", pages) : pages);
   logger.info({ url, gateway: showAddress(reached), issuer }, "ready");
@@ -248,6 +261,7 @@ function signInStores({ signIns, people, sshKeys }: LocalState): Pick<LocalState
 }
 
 interface AppParts {
+  readonly audit: Audit;
   readonly url: string;
   readonly state: LocalState;
   readonly configuration: Configuration;
@@ -258,16 +272,18 @@ interface AppParts {
   readonly logger: Logger;
 }
 
-function app({ url, state, configuration, key, providers, gateway, approvals, logger }: AppParts): Hono {
+function app({ audit, url, state, configuration, key, providers, gateway, approvals, logger }: AppParts): Hono {
   const common = { baseUrl: url, tokenKey: key, signIns: state.signIns, clock: Date.now, logger };
   const auth = authApp({
     ...common,
     providers,
     passes: state.passes,
     people: state.people,
+    sessions: state.sessions,
     sshKeys: state.sshKeys,
     connections: () => [...configuration.connections().values()],
     gateway,
+    audit,
     clientAddress,
   });
   const replay = replayApp({

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import type { Principal } from "../core/identity/principal.ts";
 import type { Instant } from "../core/brand.ts";
 import type { ConnectionConfig, ConnectionOf, Connections } from "../core/config/connections.ts";
 import { asSallyportError, SallyportError } from "../core/errors.ts";
@@ -185,7 +186,7 @@ async function record<P extends Protocol>(deps: SessionDeps, authorised: Authori
     type: "session-opened",
     session: newSessionId(startedAt),
     protocol: login.protocol,
-    principal: { id: principal.id, name: principal.name, groups: [...principal.groups] },
+    principal: recordedPrincipal(principal),
     pass: pass.id,
     connection: connection.name,
     target: targetOf(authorised),
@@ -197,6 +198,12 @@ async function record<P extends Protocol>(deps: SessionDeps, authorised: Authori
     ...(masking === undefined ? {} : { masking: maskingEvent(masking) }),
   });
   return { ...authorised, recorder: opened, masking };
+}
+
+function recordedPrincipal({ kind, id, name, groups, actors }: Principal): SessionOpenedEvent["principal"] {
+  const who = { id, name, groups: [...groups] };
+  // A person who acts alone is recorded as ever.
+  return { ...who, ...(kind === "service" && { kind }), ...(actors !== undefined && { actors: [...actors] }) };
 }
 
 function maskingOf(

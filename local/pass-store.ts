@@ -40,15 +40,16 @@ const storedPrincipal = z.object({
   id: z.string(),
   name: z.string(),
   groups: z.array(z.string()),
+  actors: z.array(z.string()).optional(),
 });
 
-export function principalToText({ kind, id, name, groups }: Principal): string {
-  return JSON.stringify({ kind, id, name, groups });
+export function principalToText({ kind, id, name, groups, actors }: Principal): string {
+  return JSON.stringify({ kind, id, name, groups, actors });
 }
 
 export function principalFromText(text: string): Principal {
-  const { id, ...rest } = storedPrincipal.parse(JSON.parse(text));
-  return { ...rest, id: id as PrincipalId };
+  const { id, actors, ...rest } = storedPrincipal.parse(JSON.parse(text));
+  return { ...rest, id: id as PrincipalId, ...(actors === undefined ? {} : { actors: actors as PrincipalId[] }) };
 }
 
 /** The port on SQLite. Makes its table where there is none. */

@@ -12,7 +12,7 @@ import type {
   SessionRow,
   SessionStore,
 } from "../core/ports/session-store.ts";
-import { stored } from "./database.ts";
+import { addColumn, stored } from "./database.ts";
 
 /** Each question that `list` answers has an index that ends in its order, so that a page costs a page. */
 const SCHEMA = `
@@ -42,8 +42,8 @@ const SCHEMA = `
 `;
 
 const OPEN = `
-  INSERT INTO sessions (id, protocol, connection, principal_id, principal_name, pass_id, client, task, started_at)
-  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`;
+  INSERT INTO sessions (id, protocol, connection, principal_id, principal_name, pass_id, client, task, started_at, actors)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`;
 
 const CLOSE = `
   UPDATE sessions SET ended_at = ?, reason = ?, statements = ?, bytes_from_client = ?, bytes_from_target = ?,
@@ -60,6 +60,8 @@ interface Stored {
   readonly client: string;
   readonly task: string;
   readonly started_at: number;
+  /** JSON. */
+  readonly actors: string | null;
   readonly ended_at: number | null;
   readonly reason: string;
   readonly statements: number;
@@ -89,6 +91,7 @@ function toRow(row: Stored): SessionRow {
     connection: row.connection,
     principalId: row.principal_id as PrincipalId,
     principalName: row.principal_name,
+    ...(row.actors === null ? {} : { actors: JSON.parse(row.actors) as PrincipalId[] }),
     passId: row.pass_id as PassId,
     client: row.client,
     task: row.task,
@@ -123,6 +126,7 @@ type Below = readonly [number, string];
 /** The index of sessions in SQLite. `from` is inclusive, `to` exclusive. */
 export function sqliteSessionStore(db: DatabaseSync): SessionStore {
   db.exec(SCHEMA);
+  addColumn(db, "sessions", "actors", "TEXT");
   const open = db.prepare(OPEN);
   const close = db.prepare(CLOSE);
   const get = db.prepare("SELECT * FROM sessions WHERE id = ?");
@@ -153,7 +157,7 @@ export function sqliteSessionStore(db: DatabaseSync): SessionStore {
   return {
     open: (row) =>
       stored("open the session", () => {
-        const { id, protocol, connection, principalId, principalName, passId, client, task, startedAt } = row;
+        const { id, protocol, connection, principalId, principalName, passId, client, task, startedAt, actors } = row;
         const inserted = open.run(
           id,
           protocol,
@@ -164,6 +168,7 @@ export function sqliteSessionStore(db: DatabaseSync): SessionStore {
           client,
           task,
           startedAt,
+          actors === undefined ? null : JSON.stringify(actors),
         );
         if (inserted.changes === 0) throw new SallyportError("conflict", "a session of this id is there already");
       }),

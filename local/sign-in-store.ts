@@ -29,6 +29,7 @@ const SCHEMA = `
   CREATE TABLE IF NOT EXISTS wrong_user_codes (principal_id TEXT NOT NULL, at INTEGER NOT NULL) STRICT;
   CREATE INDEX IF NOT EXISTS wrong_user_codes_of ON wrong_user_codes (principal_id, at);
   CREATE TABLE IF NOT EXISTS signed_out (token_id TEXT PRIMARY KEY, expires_at INTEGER NOT NULL) STRICT;
+  CREATE TABLE IF NOT EXISTS access_ends (principal_id TEXT PRIMARY KEY, at INTEGER NOT NULL) STRICT;
   CREATE TABLE IF NOT EXISTS used_once (id TEXT PRIMARY KEY, expires_at INTEGER NOT NULL) STRICT;
   CREATE INDEX IF NOT EXISTS used_once_by_expiry ON used_once (expires_at);
 `;
@@ -49,6 +50,7 @@ const deviceRow = z.object({
 const counts = z.object({ total: z.number(), from_address: z.number() });
 const count = z.object({ total: z.number() });
 const polled = z.object({ last_polled_at: z.number().nullable() });
+const ended = z.object({ at: z.number() });
 const used = z.object({ principal: z.string() });
 
 type DeviceMethods =
@@ -58,7 +60,7 @@ type DeviceMethods =
 export function sqliteSignInStore(db: DatabaseSync): SignInStore {
   db.exec(SCHEMA);
   addColumn(db, "device_requests", "connection", "TEXT");
-  return { ...deviceRequests(db), ...wrongCodes(db), ...signedOut(db), ...usedOnce(db) };
+  return { ...deviceRequests(db), ...wrongCodes(db), ...signedOut(db), ...usedOnce(db), ...accessEnds(db) };
 }
 
 function deviceRequests(db: DatabaseSync): Pick<SignInStore, DeviceMethods> {
@@ -152,6 +154,18 @@ function usedOnce(db: DatabaseSync): Pick<SignInStore, "useOnce"> {
         forget.run(at);
         return insert.run(id, expiresAt).changes > 0;
       }),
+  };
+}
+
+function accessEnds(db: DatabaseSync): Pick<SignInStore, "endAccess" | "notBefore"> {
+  const end = db.prepare(`
+    INSERT INTO access_ends (principal_id, at) VALUES (?, ?)
+    ON CONFLICT (principal_id) DO UPDATE SET at = max(at, excluded.at)`);
+  const find = db.prepare("SELECT at FROM access_ends WHERE principal_id = ?");
+  return {
+    endAccess: (principal, at) => stored("end somebody's access", () => void end.run(principal, at)),
+    notBefore: (principal) =>
+      stored("look up whether access was ended", () => ended.optional().parse(find.get(principal))?.at),
   };
 }
 

@@ -3,6 +3,8 @@ import path from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { SallyportError } from "../core/errors.ts";
 import type { ApprovalStore } from "../core/ports/approval-store.ts";
+import type { AuditLog } from "../core/ports/audit-log.ts";
+import type { AuditProgress } from "../core/ports/audit-progress.ts";
 import type { CancelKeys } from "../core/ports/cancel-keys.ts";
 import type { ChunkStore } from "../core/ports/chunk-store.ts";
 import type { LeaseStore } from "../core/ports/lease-store.ts";
@@ -16,6 +18,8 @@ import type { SignInStore } from "../core/ports/sign-in-store.ts";
 import type { Signer } from "../core/ports/signer.ts";
 import type { SshKeyStore } from "../core/ports/ssh-key-store.ts";
 import { sqliteApprovalStore } from "./approval-store.ts";
+import { fileAuditLog } from "./audit-log.ts";
+import { sqliteAuditProgress } from "./audit-progress.ts";
 import { sqliteCancelKeys } from "./cancel-keys.ts";
 import { fileChunkStore } from "./chunk-store.ts";
 import { openDatabase } from "./database.ts";
@@ -41,6 +45,8 @@ export interface LocalState {
   /** Where mail is kept when there is no mail server. */
   readonly outbox: Mailer & Outbox;
   readonly chunks: ChunkStore;
+  readonly auditLog: AuditLog;
+  readonly auditProgress: AuditProgress;
   readonly cancelKeys: CancelKeys;
   readonly leases: LeaseStore;
   readonly signer: Signer;
@@ -68,6 +74,8 @@ export async function openLocalState(directory: string): Promise<LocalState> {
     signIns: sqliteSignInStore(database),
     sshKeys: sqliteSshKeyStore(database),
     sessions: sqliteSessionStore(database),
+    auditProgress: sqliteAuditProgress(database),
+    auditLog: fileAuditLog(directory),
     approvalStore: sqliteApprovalStore(database),
     people: sqlitePeopleStore(database),
     outbox: sqliteOutbox(database, Date.now),

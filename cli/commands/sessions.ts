@@ -27,7 +27,7 @@ export function sessionsCommand(): Command {
     const rows = sessions.map((one) => [
       one.id,
       moment(one.startedAt),
-      one.principal.name,
+      [one.principal.name, ...one.actors].join(" through "),
       one.connection,
       one.statements === null ? "" : String(one.statements),
       one.reason ?? "live",

@@ -1,8 +1,10 @@
+import { approvalRequested, approvalStepped } from "../audit/account-events.ts";
+import { type Audit, grantWritten } from "../audit/audit.ts";
 import { SallyportError } from "../errors.ts";
 import type { ApprovalDesk, ApprovalId, Decision, HeldRequest, Voice } from "../ports/approval-desk.ts";
 import type { Answer, Approval, ApprovalStore, GrantKey } from "../ports/approval-store.ts";
 import type { Clock } from "../ports/clock.ts";
-import { cancel, expire, type Held, newApproval, statusAt, use } from "./state.ts";
+import { cancel, expire, type Held, newApproval, type Outcome, statusAt, use } from "./state.ts";
 import { transition } from "./transition.ts";
 import { waitingRoom } from "./waiting.ts";
 
@@ -24,6 +26,8 @@ export interface DeskDeps {
   link(id: ApprovalId): string;
   /** Sees that approvers are told; returns at once and never throws. */
   tell(approval: Approval): void;
+  /** What is held, and what is let go, is written first: without that, it is neither (ADR 0022). */
+  readonly audit: Audit;
 }
 
 /** The desk of one process. `close` lets nobody wait any more. */
@@ -42,7 +46,7 @@ export function approvalDesk(deps: DeskDeps): ApprovalDesk & { close(): void } {
       return waiting.wait(id, found.expiresAt, signal);
     },
     use: async (id, held) => {
-      await transition(store, id, (approval) => use(approval, held, clock())).catch(asConflict);
+      await useWritten(deps, id, held);
     },
     cancel: async (id) => {
       await transition(store, id, (approval) => cancel(approval, undefined, clock())).catch(unlessOver);
@@ -73,9 +77,24 @@ async function requestOnce(deps: DeskDeps, request: HeldRequest): Promise<Approv
     });
   const id = mintId(deps.random);
   const approval = newApproval(id, request);
+  await deps.audit(approvalRequested(id, request, now));
   await store.put(approval);
   deps.tell(approval);
   return approval;
+}
+
+/** The statement goes on right behind this. */
+async function useWritten({ store, clock, audit }: DeskDeps, id: ApprovalId, held: Held): Promise<void> {
+  const found = await store.get(id);
+  const step = (approval: Approval): Outcome => use(approval, held, clock());
+  const change = (): Promise<Approval> => transition(store, id, step);
+  const refused = found === undefined || step(found).kind === "refused";
+  const asked = { by: held.requester, from: found?.client.replace(/:\d+$/, "") ?? "unknown" };
+  const written = (): Promise<Approval> =>
+    found === undefined
+      ? change()
+      : grantWritten(audit, (failed) => approvalStepped(asked, found, "used", clock(), { failed }), change);
+  await (refused ? change() : written()).catch(asConflict);
 }
 
 /** No id begins like an option of a command line. */

@@ -8,6 +8,11 @@ export interface Principal {
   readonly id: PrincipalId;
   readonly name: string;
   readonly groups: readonly string[];
+  /**
+   * Who acts in the principal's place (RFC 8693 §4.1), whoever acts now first: ids such as `issuer|subject`. Absent where the
+   * principal acts alone. It is told, recorded and seen by policy, and gives no right.
+   */
+  readonly actors?: readonly PrincipalId[];
 }
 
 /** Is this principal in one of these groups? */

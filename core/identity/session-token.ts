@@ -28,12 +28,15 @@ export interface TokenAuthority {
 export interface VerifiedToken {
   readonly id: TokenId;
   readonly principal: Principal;
+  /** To the second, rounded down. */
+  readonly issuedAt: Instant;
   readonly expiresAt: Instant;
 }
 
 const claims = z.object({
   sub: z.string().min(1),
   jti: z.string().min(1),
+  iat: z.number(),
   exp: z.number(),
   kind: z.enum(["user", "service"]),
   name: z.string(),
@@ -89,9 +92,9 @@ export async function verifySessionToken(
       audience: audience(authority, use),
       currentDate: new Date(now),
     });
-    const { sub, jti, exp, kind, name, groups } = claims.parse(payload);
+    const { sub, jti, iat, exp, kind, name, groups } = claims.parse(payload);
     const principal: Principal = { kind, id: sub as PrincipalId, name, groups };
-    return { id: jti as TokenId, principal, expiresAt: exp * 1000 };
+    return { id: jti as TokenId, principal, issuedAt: iat * 1000, expiresAt: exp * 1000 };
   } catch (thrown) {
     const expired = thrown instanceof errors.JWTExpired;
     throw signInRequired(expired ? "your session has expired" : "this is not a session of ours", thrown);

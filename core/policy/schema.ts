@@ -56,8 +56,8 @@ const quoted = (names: readonly string[]): string => names.map((name) => `"${nam
 export const SCHEMA = `
 entity Group;
 entity Environment;
-entity User in [Group];
-entity Service in [Group];
+entity User in [Group] { actors: Set<String> };
+entity Service in [Group] { actors: Set<String> };
 entity Connection in [Environment];
 
 action ${quoted([...GROUPS.keys()])};

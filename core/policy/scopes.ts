@@ -35,6 +35,7 @@ export function scopes(): (ask: Ask) => Scope {
       principal.kind,
       principal.id,
       principal.groups,
+      principal.actors ?? [],
       connection.name,
       connection.environment,
     ]);
@@ -62,7 +63,7 @@ function cedarAsk({ principal, connection }: Ask): CedarAsk {
     principal: who,
     resource: where,
     entities: [
-      { uid: who, attrs: {}, parents: groups },
+      { uid: who, attrs: { actors: [...(principal.actors ?? [])] }, parents: groups },
       { uid: where, attrs: {}, parents: [environment] },
     ],
   };

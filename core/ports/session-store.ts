@@ -14,6 +14,8 @@ export interface SessionOpening {
   readonly connection: string;
   readonly principalId: PrincipalId;
   readonly principalName: string;
+  /** Who acted for the principal, whoever acted at the time first; absent where the principal acted alone. */
+  readonly actors?: readonly PrincipalId[];
   readonly passId: PassId;
   /** `address:port` that the connection came from. */
   readonly client: string;

@@ -66,6 +66,10 @@ export interface SignInStore {
   /** A session token that was signed out at `at`, before its time. May be forgotten after `expiresAt`. */
   signOut(token: TokenId, expiresAt: Instant, at: Instant): Promise<void>;
   isSignedOut(token: TokenId): Promise<boolean>;
+  /** Ends what proved this principal at `at` or before: sessions, sign-ins, tokens of others. An earlier end never replaces a later one. */
+  endAccess(principal: PrincipalId, at: Instant): Promise<void>;
+  /** When the principal's access was ended last; undefined: never. */
+  notBefore(principal: PrincipalId): Promise<Instant | undefined>;
   /**
    * True for the first caller with this id only, however many ask at once. The id may be forgotten after `expiresAt`, when
    * whatever it names is refused for its age.

@@ -48,7 +48,13 @@ const sessionOpened = z.object({
   type: z.literal("session-opened"),
   session: z.string(),
   protocol: z.enum(["postgres", "ssh"]),
-  principal: z.object({ id: z.string(), name: z.string(), groups: z.array(z.string()) }),
+  principal: z.object({
+    id: z.string(),
+    name: z.string(),
+    groups: z.array(z.string()),
+    kind: z.enum(["user", "service"]).optional(),
+    actors: z.array(z.string()).optional(),
+  }),
   pass: z.string(),
   connection: z.string(),
   /** `database`: of a PostgreSQL session. */

@@ -36,6 +36,7 @@ const schema = z.object({
   connection: z.string(),
   principalId: z.string(),
   principalName: z.string(),
+  actors: z.array(z.string()).readonly().optional(),
   passId: z.string(),
   client: z.string(),
   task: z.string(),

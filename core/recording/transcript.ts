@@ -121,7 +121,8 @@ function openedLines(event: SessionOpenedEvent): string[] {
   const settings = Object.entries(event.settings).map(([name, value]) => `${name}=${value}`);
   const rows: [string, string][] = [
     ["Session", event.session],
-    ["Who", `${principal.name} (${principal.id})`],
+    ["Who", `${principal.kind === "service" ? "service " : ""}${principal.name} (${principal.id})`],
+    ...(principal.actors === undefined ? [] : [["Through", principal.actors.join(", for ")] as [string, string]]),
     ["Groups", principal.groups.join(", ") || "none"],
     ["Pass", event.pass],
     ["Connection", event.connection],

@@ -5,7 +5,7 @@ import { problemHandler, problemNotFound } from "../shared/problem.ts";
 import { boundedBody } from "../shared/request.ts";
 import { siteOf } from "../shared/site.ts";
 import { apiRoutes } from "./api-routes.ts";
-import type { ApprovalsDeps } from "./deps.ts";
+import type { ApprovalsDeps, Asking } from "./deps.ts";
 import { outboxPage } from "./outbox-page.ts";
 import { pageRoutes } from "./page-routes.ts";
 import { peopleDesk } from "./people-desk.ts";
@@ -21,14 +21,15 @@ export function approvalsApp(deps: ApprovalsDeps): Hono<AuthenticatedEnv> {
   const { outbox } = deps;
   const { origin } = siteOf(deps.baseUrl);
   const desk = peopleDesk(deps);
+  const asking: Asking = (c) => ({ by: c.get("principal"), from: deps.clientAddress(c) });
   const app = new Hono<AuthenticatedEnv>();
   app.onError(problemHandler(deps.logger));
   app.notFound(problemNotFound(app));
   const signedIn = authenticated(deps);
   for (const path of ["/api/approvals/*", "/approvals/*", "/outbox"])
     app.use(path, securityHeaders(), boundedBody(), signedIn);
-  app.route("/api/approvals", apiRoutes(desk));
-  app.route("/approvals", pageRoutes(desk, outbox !== undefined));
+  app.route("/api/approvals", apiRoutes(desk, asking));
+  app.route("/approvals", pageRoutes(desk, asking, outbox !== undefined));
   if (outbox !== undefined)
     app.get("/outbox", async (c) => {
       const principal = c.get("principal");

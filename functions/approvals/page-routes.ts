@@ -3,6 +3,7 @@ import type { Principal } from "../../core/identity/principal.ts";
 import type { AuthenticatedEnv } from "../shared/authenticated.ts";
 import { readBody, readFilters, readQuery } from "../shared/request.ts";
 import { approvalPage } from "./approval-page.ts";
+import type { Asking } from "./deps.ts";
 import { listPage } from "./list-page.ts";
 import type { PeopleDesk } from "./people-desk.ts";
 import { decisionBody, listQuery, mailQuery } from "./queries.ts";
@@ -11,7 +12,7 @@ import { decisionBody, listQuery, mailQuery } from "./queries.ts";
 const MAX_WAITING = 200;
 
 /** Plain pages: what waits and what was, and one approval. Reading them has no effect; only their forms decide. */
-export function pageRoutes(desk: PeopleDesk, hasOutbox: boolean): Hono<AuthenticatedEnv> {
+export function pageRoutes(desk: PeopleDesk, asking: Asking, hasOutbox: boolean): Hono<AuthenticatedEnv> {
   const waitingFor = async (principal: Principal) =>
     (await desk.list(principal, { waiting: "any", limit: MAX_WAITING, after: undefined })).items.filter(
       ({ mayDecide, mayCancel }) => mayDecide || mayCancel,
@@ -33,15 +34,15 @@ export function pageRoutes(desk: PeopleDesk, hasOutbox: boolean): Hono<Authentic
       return c.html(approvalPage({ principal, seen, token: undefined }));
     })
     .post("/:id/decision", async (c) => {
-      await desk.decide(c.get("principal"), c.req.param("id"), await readBody(c, decisionBody));
+      await desk.decide(asking(c), c.req.param("id"), await readBody(c, decisionBody));
       return c.redirect(`/approvals/${c.req.param("id")}`, 303);
     })
     .post("/:id/cancel", async (c) => {
-      await desk.cancel(c.get("principal"), c.req.param("id"));
+      await desk.cancel(asking(c), c.req.param("id"));
       return c.redirect(`/approvals/${c.req.param("id")}`, 303);
     })
     .post("/:id/revoke", async (c) => {
-      await desk.revoke(c.get("principal"), c.req.param("id"));
+      await desk.revoke(asking(c), c.req.param("id"));
       return c.redirect(`/approvals/${c.req.param("id")}`, 303);
     });
 }

@@ -2,6 +2,8 @@ import { type MailToken, verifyMailToken } from "../../core/approval/mail-token.
 import { foldName } from "../../core/approval/same-person.ts";
 import { answer, askedGroups, barredFrom, cancel, type Outcome, revoke, statusAt } from "../../core/approval/state.ts";
 import { noSuchApproval, transition } from "../../core/approval/transition.ts";
+import { type ApprovalStep, type Asked, approvalStepped } from "../../core/audit/account-events.ts";
+import { grantWritten } from "../../core/audit/audit.ts";
 import { SallyportError } from "../../core/errors.ts";
 import { isMember, type Principal } from "../../core/identity/principal.ts";
 import type { ApprovalId } from "../../core/ports/approval-desk.ts";
@@ -24,15 +26,24 @@ interface ApprovalsPage {
   readonly next: ApprovalId | null;
 }
 
+type AskedBy = Asked & { readonly by: Principal };
+
 /** What people do with approvals. Each method throws `not-found` alike for what is not there and what is not theirs to see. */
 export interface PeopleDesk {
   find(principal: Principal, id: string): Promise<SeenApproval>;
   list(principal: Principal, query: ListQuery): Promise<ApprovalsPage>;
   /** The approval of a mail's link, to the one whom the mail was for. Has no effect. Throws `access-denied`. */
   byMail(principal: Principal, token: string): Promise<SeenApproval>;
-  decide(principal: Principal, id: string, decision: DecisionBody): Promise<SeenApproval>;
-  cancel(principal: Principal, id: string): Promise<SeenApproval>;
-  revoke(principal: Principal, id: string): Promise<SeenApproval>;
+  decide(asked: AskedBy, id: string, decision: DecisionBody): Promise<SeenApproval>;
+  cancel(asked: AskedBy, id: string): Promise<SeenApproval>;
+  revoke(asked: AskedBy, id: string): Promise<SeenApproval>;
+}
+
+interface Taken {
+  readonly step: ApprovalStep;
+  /** The person's own words. */
+  readonly said: string;
+  readonly judge: (approval: Approval) => Outcome;
 }
 
 export function peopleDesk(deps: ApprovalsDeps): PeopleDesk {
@@ -43,11 +54,16 @@ export function peopleDesk(deps: ApprovalsDeps): PeopleDesk {
     if (found === undefined || !maySee(deps, found, principal)) throw noSuchApproval();
     return found;
   };
-  const take = async (principal: Principal, id: string, what: string, step: (approval: Approval) => Outcome) => {
-    const found = await visible(principal, id);
-    const changed = await transition(store, found.id, step);
-    logger.info({ approval: found.id, principal: principal.id, status: changed.status }, what);
-    return seen(changed, principal);
+  /** What would be refused is told at once. What counts is written first: a grant lets a held statement go within the second. */
+  const take = async (asked: AskedBy, id: string, { step, said, judge }: Taken): Promise<SeenApproval> => {
+    const { by } = asked;
+    const found = await visible(by, id);
+    const change = (): Promise<Approval> => transition(store, found.id, judge);
+    const record = (failed?: { code: string; message: string }) =>
+      approvalStepped(asked, found, step, clock(), { words: said, failed });
+    const changed = await (judge(found).kind === "refused" ? change() : grantWritten(deps.audit, record, change));
+    logger.info({ approval: found.id, principal: by.id, status: changed.status }, `approval ${step}`);
+    return seen(changed, by);
   };
   const list = async (principal: Principal, { waiting, limit, after }: ListQuery): Promise<ApprovalsPage> => {
     const all = waiting !== "me" && isMember(principal, deps.auditors);
@@ -68,16 +84,17 @@ export function peopleDesk(deps: ApprovalsDeps): PeopleDesk {
       const { approval } = await demandAddressee(deps, principal, token);
       return seen(await visible(principal, approval), principal);
     },
-    decide: async (principal, id, { decision, words, token }) => {
-      if (token !== undefined && (await demandAddressee(deps, principal, token)).approval !== id)
-        throw noSuchApproval();
-      const given = { by: principal, consents: decision === "approve", words };
-      return take(principal, id, "approval answered", (approval) => answer(approval, given, clock()));
+    decide: async (asked, id, { decision, words, token }) => {
+      const { by } = asked;
+      if (token !== undefined && (await demandAddressee(deps, by, token)).approval !== id) throw noSuchApproval();
+      const consents = decision === "approve";
+      const judge = (approval: Approval): Outcome => answer(approval, { by, consents, words }, clock());
+      return take(asked, id, { step: consents ? "consented" : "refused", said: words, judge });
     },
-    cancel: (principal, id) =>
-      take(principal, id, "approval cancelled", (approval) => cancel(approval, principal, clock())),
-    revoke: (principal, id) =>
-      take(principal, id, "approval revoked", (approval) => revoke(approval, principal, clock())),
+    cancel: (asked, id) =>
+      take(asked, id, { step: "cancelled", said: "", judge: (approval) => cancel(approval, asked.by, clock()) }),
+    revoke: (asked, id) =>
+      take(asked, id, { step: "revoked", said: "", judge: (approval) => revoke(approval, asked.by, clock()) }),
   };
 }
 

@@ -33,7 +33,7 @@ export function apiRoutes(deps: AuthDeps): Hono<AuthenticatedEnv> {
     .post("/api/passes", signedIn, async (c) => {
       const body = await readBody(c, newPassBody);
       const wish = { connection: body.connection, label: body.label ?? "" };
-      const { pass, text } = await issuePass(deps, c.get("principal"), wish);
+      const { pass, text } = await issuePass(deps, c.get("token"), wish, deps.clientAddress(c));
       return c.json({ ...passView(pass, deps.clock()), pass: text }, 201);
     })
     .get("/api/passes", signedIn, async (c) => {
@@ -41,7 +41,7 @@ export function apiRoutes(deps: AuthDeps): Hono<AuthenticatedEnv> {
       return c.json({ passes: passes.map((pass) => passView(pass, deps.clock())) });
     })
     .delete("/api/passes/:id", signedIn, async (c) => {
-      const revoked = await revokePass(deps, c.get("principal"), c.req.param("id") as PassId);
+      const revoked = await revokePass(deps, c.get("principal"), c.req.param("id") as PassId, deps.clientAddress(c));
       return c.json(passView(revoked, deps.clock()));
     })
     .get("/api/connections", signedIn, (c) => {

@@ -8,6 +8,7 @@ import type { AuthDeps } from "./deps.ts";
 import { deviceRoutes } from "./device-routes.ts";
 import { homeRoutes } from "./home-routes.ts";
 import { samlRoutes } from "./saml-routes.ts";
+import { peopleRoutes } from "./people-routes.ts";
 import { signInRoutes } from "./sign-in-routes.ts";
 import { waysToSignIn } from "./sign-in-ways.ts";
 import { sshRoutes } from "./ssh-routes.ts";
@@ -29,6 +30,7 @@ export function authApp(deps: AuthDeps): Hono {
   app.route("/", deviceRoutes(deps));
   app.route("/", apiRoutes(deps));
   app.route("/", sshRoutes(deps));
+  app.route("/", peopleRoutes(deps));
   app.route("/", homeRoutes(deps));
   return app;
 }

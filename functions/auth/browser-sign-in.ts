@@ -1,8 +1,9 @@
 import { randomUUID } from "node:crypto";
 import type { Context } from "hono";
 import { deleteCookie, getCookie, setCookie } from "hono/cookie";
+import { signedIn, signInFailed } from "../../core/audit/account-events.ts";
 import type { Provider } from "../../core/config/identity.ts";
-import { SallyportError } from "../../core/errors.ts";
+import { asSallyportError, SallyportError } from "../../core/errors.ts";
 import { type SignedIn, vouched } from "../../core/identity/home-realm.ts";
 import { SESSION_LIFETIME_MS, issueSessionToken } from "../../core/identity/session-token.ts";
 import type { TokenId } from "../../core/ports/sign-in-store.ts";
@@ -10,6 +11,7 @@ import { SESSION_COOKIE } from "../shared/authenticated.ts";
 import { causesOf } from "../shared/problem.ts";
 import { type Site, cookieName, cookieOptions } from "../shared/site.ts";
 import type { AuthDeps } from "./deps.ts";
+import { attempted } from "./refusals.ts";
 import { PENDING_LIFETIME_MS, type PendingSignIn, pendingSealing } from "./pending-sign-in.ts";
 
 const PENDING_COOKIE = "sallyport-sign-in";
@@ -42,12 +44,22 @@ export function notStartedHere(): never {
   });
 }
 
-/** Gives this browser a session, and remembers who it was. Throws as `issueSessionToken` and the store do. */
-export async function startSession(c: Context, deps: AuthDeps, site: Site, who: SignedIn): Promise<void> {
+/**
+ * Gives this browser a session, and remembers who it was; a session that is not in the audit log is not given.
+ * Throws as `issueSessionToken` and the stores do.
+ */
+export async function startSession(
+  c: Context,
+  deps: AuthDeps,
+  site: Site,
+  who: SignedIn,
+  by: Provider["kind"],
+): Promise<void> {
   const { id, name, groups } = who.principal;
   await deps.people.signedIn({ id, name, email: who.email, groups, seenAt: deps.clock() });
   const authority = { issuer: site.origin, key: deps.tokenKey };
   const token = await issueSessionToken(authority, "web", who.principal, randomUUID() as TokenId, deps.clock());
+  await deps.audit(signedIn({ by: who.principal, from: deps.clientAddress(c) }, by, deps.clock()));
   setCookie(c, cookieName(site, SESSION_COOKIE), token, cookieOptions(site, SESSION_LIFETIME_MS));
   deps.logger.info({ principal: id, address: deps.clientAddress(c) }, "signed in");
 }
@@ -65,6 +77,8 @@ export async function toldBy<T extends SignedIn>(
   } catch (thrown) {
     const { id } = provider;
     deps.logger.warn({ provider: id, address: deps.clientAddress(c), causes: causesOf(thrown) }, "a sign-in failed");
+    const error = asSallyportError(thrown, "internal", "the sign-in failed");
+    await attempted(deps, signInFailed(deps.clientAddress(c), provider.kind, error, deps.clock()));
     throw thrown;
   }
 }

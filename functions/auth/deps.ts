@@ -1,9 +1,10 @@
 import type { Context } from "hono";
 import type { Logger } from "pino";
+import type { Audit } from "../../core/audit/audit.ts";
 import type { Provider } from "../../core/config/identity.ts";
 import type { PassStore } from "../../core/ports/pass-store.ts";
 import type { PeopleStore } from "../../core/ports/people-store.ts";
-import type { Protocol } from "../../core/ports/session-store.ts";
+import type { Protocol, SessionStore } from "../../core/ports/session-store.ts";
 import type { SignInStore } from "../../core/ports/sign-in-store.ts";
 import type { SshKeyStore } from "../../core/ports/ssh-key-store.ts";
 import type { AuthenticationDeps } from "../shared/authenticated.ts";
@@ -38,12 +39,16 @@ export interface AuthDeps extends AuthenticationDeps {
   readonly providers: readonly Provider[];
   readonly passes: PassStore;
   readonly signIns: SignInStore;
-  readonly people: Pick<PeopleStore, "signedIn">;
+  readonly people: Pick<PeopleStore, "signedIn" | "find" | "withEmail">;
+  /** Whose live sessions end with their access. */
+  readonly sessions: Pick<SessionStore, "list">;
   readonly sshKeys: SshKeyStore;
   /** As of now: asked at every request. */
   connections(): readonly ConnectionSummary[];
   readonly gateway: GatewayAddress;
   readonly logger: Logger;
+  /** What changes something is written before it is answered (ADR 0022). */
+  readonly audit: Audit;
   /** The address that a request came from, as the server that took it knows; never a header that the client wrote. */
   clientAddress(c: Context): string;
 }

@@ -1,6 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { Hono, type Context } from "hono";
 import { z } from "zod";
+import { deviceDecided, signedIn as deviceSignedIn } from "../../core/audit/account-events.ts";
+import { grantWritten } from "../../core/audit/audit.ts";
 import { SallyportError } from "../../core/errors.ts";
 import { requestDevice } from "../../core/identity/device-request.ts";
 import {
@@ -74,7 +76,21 @@ export function deviceRoutes(deps: AuthDeps): Hono<AuthenticatedEnv> {
       const row = await openRequest(deps, principal, user_code);
       const answer =
         decision === "approve" ? ({ kind: "approved", principal } as const) : ({ kind: "denied" } as const);
-      if (!(await deps.signIns.decideDevice(row.userCode, answer, deps.clock()))) throw unknownCode();
+      // An answer counts from the moment on in which it is there: it is written before that.
+      await grantWritten(
+        deps.audit,
+        (failed) =>
+          deviceDecided(
+            { by: principal, from: deps.clientAddress(c) },
+            row,
+            decision === "approve",
+            deps.clock(),
+            failed,
+          ),
+        async () => {
+          if (!(await deps.signIns.decideDevice(row.userCode, answer, deps.clock()))) throw unknownCode();
+        },
+      );
       deps.logger.info(
         { principal: principal.id, device: row.label, address: row.address, decision },
         "device decided",
@@ -127,12 +143,17 @@ async function token(c: Context, deps: AuthDeps, issuer: string): Promise<Respon
   const code = hashDeviceCode(device_code);
   if (code === undefined) return refuse("invalid_grant");
   const now = deps.clock();
-  const verdict = judgePoll(await deps.signIns.findDevice(code), await deps.signIns.notePoll(code, now), now);
+  const row = await deps.signIns.findDevice(code);
+  const verdict = judgePoll(row, await deps.signIns.notePoll(code, now), now);
   if (verdict !== "approved") return refuse(verdict);
   const principal = await deps.signIns.useDevice(code, now);
   if (principal === undefined) return refuse("invalid_grant");
+  // What was asked for before somebody's access was ended is not given after it, whenever they approved it.
+  const endedAt = await deps.signIns.notBefore(principal.id);
+  if (row !== undefined && endedAt !== undefined && row.requestedAt <= endedAt) return refuse("access_denied");
   const authority = { issuer, key: deps.tokenKey };
   const access_token = await issueSessionToken(authority, "cli", principal, randomUUID() as TokenId, now);
+  await deps.audit(deviceSignedIn({ by: principal, from: deps.clientAddress(c) }, "device", now));
   deps.logger.info({ principal: principal.id, address: deps.clientAddress(c) }, "a device signed in");
   return c.json({ access_token, token_type: "Bearer", expires_in: SESSION_LIFETIME_MS / 1000 });
 }

@@ -23,13 +23,14 @@ export function homeRoutes(deps: AuthDeps): Hono<AuthenticatedEnv> {
     .post("/passes", signedIn, async (c) => {
       const principal = c.get("principal");
       const form = await readBody(c, newPassForm);
-      const { pass, text } = await issuePass(deps, principal, { ...form, connection: form.connection || undefined });
+      const wish = { ...form, connection: form.connection || undefined };
+      const { pass, text } = await issuePass(deps, c.get("token"), wish, deps.clientAddress(c));
       return c.html(
         newPassPage({ principal, pass, text, connections: accessibleTo(deps, principal), gateway: deps.gateway }),
       );
     })
     .post("/passes/:id/revoke", signedIn, async (c) => {
-      await revokePass(deps, c.get("principal"), c.req.param("id") as PassId);
+      await revokePass(deps, c.get("principal"), c.req.param("id") as PassId, deps.clientAddress(c));
       return c.redirect("/", 303);
     });
 }

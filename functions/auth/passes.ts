@@ -1,10 +1,14 @@
 import { randomBytes } from "node:crypto";
+import { passIssued, passRefused, passRevoked } from "../../core/audit/account-events.ts";
 import type { Instant } from "../../core/brand.ts";
-import { SallyportError } from "../../core/errors.ts";
+import { asSallyportError, SallyportError } from "../../core/errors.ts";
 import { PASS_LIFETIME_MS, type PassText, mintPass } from "../../core/identity/pass.ts";
+import { demandAccessSince } from "../../core/identity/access-end.ts";
 import type { Principal } from "../../core/identity/principal.ts";
+import type { VerifiedToken } from "../../core/identity/session-token.ts";
 import type { Pass, PassId } from "../../core/ports/pass-store.ts";
 import type { AuthDeps, ConnectionSummary } from "./deps.ts";
+import { attempted } from "./refusals.ts";
 
 /** Members may revoke anyone's passes, and remove anyone's public keys. */
 export const ADMINS = "admins";
@@ -31,12 +35,35 @@ export function accessibleTo(deps: AuthDeps, principal: Principal): readonly Con
 /**
  * A new pass for oneself, for an hour.
  * @param wish.connection the only connection that it shall open; undefined: every one that its owner may open
- * @returns the pass, and its text, which nobody can learn again. Throws `connection-unknown`, `limit-exceeded`.
+ * @param from            the address that asks
+ * @returns the pass, and its text, which nobody can learn again: it is given out when the audit log has it. Throws
+ *   `connection-unknown`, `limit-exceeded`, and `sign-in-required` where the session was ended meanwhile.
  */
 export async function issuePass(
   deps: AuthDeps,
-  principal: Principal,
-  wish: { connection: string | undefined; label: string },
+  token: Pick<VerifiedToken, "principal" | "issuedAt">,
+  wish: Wish,
+  from: string,
+): Promise<{ pass: Pass; text: PassText }> {
+  const asked = { by: token.principal, from };
+  const issued = await newPass(deps, token, wish).catch(async (thrown: unknown) => {
+    const error = asSallyportError(thrown, "internal", "a pass was not issued");
+    await attempted(deps, passRefused(asked, wish.connection, error, deps.clock()));
+    throw thrown;
+  });
+  await deps.audit(passIssued(asked, issued.pass, deps.clock()));
+  return issued;
+}
+
+interface Wish {
+  readonly connection: string | undefined;
+  readonly label: string;
+}
+
+async function newPass(
+  deps: AuthDeps,
+  { principal, issuedAt: since }: Pick<VerifiedToken, "principal" | "issuedAt">,
+  wish: Wish,
 ): Promise<{ pass: Pass; text: PassText }> {
   const now = deps.clock();
   if (wish.connection !== undefined && !accessibleTo(deps, principal).some(({ name }) => name === wish.connection))
@@ -48,8 +75,23 @@ export async function issuePass(
     throw new SallyportError("limit-exceeded", `you have ${MAX_LIVE_PASSES} live passes`, { hint: "revoke some" });
   const { text, hash } = mintPass(randomBytes);
   const pass = await deps.passes.issue({ ...wish, hash, principal, issuedAt: now, expiresAt: now + PASS_LIFETIME_MS });
+  await unlessEnded(deps, pass, since);
   deps.logger.info({ principal: principal.id, pass: pass.id, connection: pass.connection }, "pass issued");
   return { pass, text };
+}
+
+/** Takes a new pass back (`sign-in-required`) where the access was ended that it was issued on the strength of. */
+export async function unlessEnded(
+  { passes, signIns, clock }: Pick<AuthDeps, "passes" | "signIns" | "clock">,
+  { id, principal }: Pass,
+  since: Instant,
+): Promise<void> {
+  try {
+    await demandAccessSince(signIns, principal.id, since);
+  } catch (ended) {
+    await passes.revoke(id, clock());
+    throw ended;
+  }
 }
 
 /** One's own passes, newest first. */
@@ -61,11 +103,12 @@ export function listPasses(deps: AuthDeps, principal: Principal): Promise<Pass[]
  * Revokes one's own pass; admins, anyone's. Throws `not-found` for another's as for one that is not there, so that ids
  * cannot be tried.
  */
-export async function revokePass(deps: AuthDeps, principal: Principal, id: PassId): Promise<Pass> {
+export async function revokePass(deps: AuthDeps, principal: Principal, id: PassId, from: string): Promise<Pass> {
   const found = await deps.passes.get(id);
   const may = found !== undefined && (found.principal.id === principal.id || principal.groups.includes(ADMINS));
   const revoked = may ? await deps.passes.revoke(id, deps.clock()) : undefined;
   if (revoked === undefined) throw new SallyportError("not-found", "you have no such pass");
+  await deps.audit(passRevoked({ by: principal, from }, revoked, deps.clock()));
   deps.logger.info({ principal: principal.id, pass: id, owner: revoked.principal.id }, "pass revoked");
   return revoked;
 }

@@ -64,7 +64,7 @@ export function samlRoutes(deps: AuthDeps, ways: WaysToSignIn): Hono {
       const come = await openArrived(c, deps, site);
       if (come.inResponseTo !== undefined) notStartedHere();
       deleteCookie(c, cookieName(site, ARRIVED_COOKIE), cookieOptions(site, 0));
-      await startSession(c, deps, site, signedIn(come));
+      await startSession(c, deps, site, signedIn(come), "saml");
       return c.redirect(startPage(come.relayState, site), 303);
     });
 }
@@ -101,7 +101,7 @@ async function finish(c: Context, deps: AuthDeps, site: Site): Promise<Response>
     pending.requestId === come.inResponseTo &&
     pending.relayState === come.relayState;
   if (!answered) notStartedHere();
-  await startSession(c, deps, site, signedIn(come));
+  await startSession(c, deps, site, signedIn(come), "saml");
   return c.redirect(pending.returnTo, 303);
 }
 

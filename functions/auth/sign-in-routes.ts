@@ -1,6 +1,7 @@
 import { Hono, type Context } from "hono";
 import { deleteCookie } from "hono/cookie";
 import { z } from "zod";
+import { signedOut } from "../../core/audit/account-events.ts";
 import { DEFAULT_PROVIDER_ID } from "../../core/config/identity.ts";
 import { SallyportError } from "../../core/errors.ts";
 import { SESSION_COOKIE, demandSameOrigin, sessionOf } from "../shared/authenticated.ts";
@@ -52,7 +53,7 @@ async function comeBack(c: Context, deps: AuthDeps, ways: WaysToSignIn, id: stri
   const pending = await takePending(c, deps, site);
   if (pending.kind !== "oidc" || pending.provider !== id) return notStartedHere();
   const who = await toldBy(c, deps, provider, () => signIn.finish(new URL(c.req.url).search, pending));
-  await startSession(c, deps, site, who);
+  await startSession(c, deps, site, who, "oidc");
   return c.redirect(pending.returnTo, 303);
 }
 
@@ -63,6 +64,7 @@ async function signOut(c: Context, deps: AuthDeps, site: Site): Promise<Response
   const token = await sessionOf(deps)(c).catch(unlessSignedOut);
   if (token !== undefined) {
     await deps.signIns.signOut(token.id, token.expiresAt, deps.clock());
+    await deps.audit(signedOut({ by: token.principal, from: deps.clientAddress(c) }, deps.clock()));
     deps.logger.info({ principal: token.principal.id }, "signed out");
   }
   if (byHeader) return c.body(null, 204);

@@ -36,10 +36,13 @@ export function sshRoutes(deps: AuthDeps): Hono<AuthenticatedEnv> {
     })
     .post("/api/ssh-keys", signedIn, async (c) => {
       const { signature, label: named } = await readBody(c, newKeyBody);
-      return c.json(keyView(await registerKey(deps, c.get("principal"), { signature, label: named ?? "" })), 201);
+      return c.json(
+        keyView(await registerKey(deps, c.get("principal"), { signature, label: named ?? "" }, deps.clientAddress(c))),
+        201,
+      );
     })
     .delete("/api/ssh-keys/:id", signedIn, async (c) =>
-      c.json(keyView(await removeKey(deps, c.get("principal"), c.req.param("id")))),
+      c.json(keyView(await removeKey(deps, c.get("principal"), c.req.param("id"), deps.clientAddress(c)))),
     )
     .get("/api/ssh-host-key", (c) => {
       const hostKey = hostKeyOf(deps.gateway);
@@ -53,11 +56,11 @@ export function sshRoutes(deps: AuthDeps): Hono<AuthenticatedEnv> {
       return c.html(sshKeysPage({ principal, keys, statement, hostKey: hostKeyOf(deps.gateway) }));
     })
     .post("/ssh-keys", signedIn, async (c) => {
-      await registerKey(deps, c.get("principal"), await readBody(c, newKeyForm));
+      await registerKey(deps, c.get("principal"), await readBody(c, newKeyForm), deps.clientAddress(c));
       return c.redirect("/ssh-keys", 303);
     })
     .post("/ssh-keys/:id/remove", signedIn, async (c) => {
-      await removeKey(deps, c.get("principal"), c.req.param("id"));
+      await removeKey(deps, c.get("principal"), c.req.param("id"), deps.clientAddress(c));
       return c.redirect("/ssh-keys", 303);
     });
 }

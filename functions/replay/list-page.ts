@@ -68,12 +68,16 @@ function tableRow(row: SessionRow): Markup {
   const where = `/sessions?connection=${encodeURIComponent(row.connection)}`;
   return html`<tr>
     <td><a href="/sessions/${row.id}">${formatInstant(row.startedAt)}</a></td>
-    <td><a href="${who}">${visible(row.principalName)}</a></td>
+    <td><a href="${who}">${visible(row.principalName)}</a>${throughOf(row)}</td>
     <td><a href="${where}">${visible(row.connection)}</a></td>
     <td>${visible(row.client)}</td>
     <td class="number">${row.closing?.statements ?? ""}</td>
     <td>${row.closing ? row.closing.reason : html`<span class="good">live</span>`}</td>
   </tr>`;
+}
+
+function throughOf({ actors }: SessionRow): Markup | string {
+  return actors === undefined ? "" : html` <span class="muted">through ${visible(actors.join(", for "))}</span>`;
 }
 
 function older({ asked, next }: Listing): Markup | string {

@@ -60,6 +60,12 @@ function about(row: SessionRow): Markup {
     <dd><code>${row.id}</code></dd>
     <dt>Who</dt>
     <dd>${visible(row.principalName)} <span class="muted">${visible(row.principalId)}</span></dd>
+    ${
+      row.actors === undefined
+        ? ""
+        : html`<dt>Through</dt>
+            <dd>${visible(row.actors.join(", for "))}</dd>`
+    }
     <dt>Client</dt>
     <dd>${visible(row.client)}</dd>
     <dt>Started</dt>

@@ -9,6 +9,8 @@ export interface SessionView {
   readonly protocol: string;
   readonly connection: string;
   readonly principal: { readonly id: string; readonly name: string };
+  /** Ids of who acted for the principal, whoever acted at the time first. */
+  readonly actors: readonly string[];
   readonly pass: string;
   readonly client: string;
   readonly task: string;
@@ -31,6 +33,7 @@ export function sessionView(row: SessionRow): SessionView {
     protocol: row.protocol,
     connection: row.connection,
     principal: { id: row.principalId, name: row.principalName },
+    actors: row.actors ?? [],
     pass: row.passId,
     client: row.client,
     task: row.task,

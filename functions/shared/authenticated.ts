@@ -1,6 +1,7 @@
 import type { Context, MiddlewareHandler } from "hono";
 import { getCookie } from "hono/cookie";
 import { SallyportError } from "../../core/errors.ts";
+import { demandAccessSince } from "../../core/identity/access-end.ts";
 import type { Principal } from "../../core/identity/principal.ts";
 import {
   type TokenAuthority,
@@ -20,7 +21,7 @@ export interface AuthenticationDeps {
   readonly baseUrl: string;
   /** 32 secret bytes that sign sessions. */
   readonly tokenKey: Uint8Array;
-  readonly signIns: Pick<SignInStore, "isSignedOut">;
+  readonly signIns: Pick<SignInStore, "isSignedOut" | "notBefore">;
   readonly clock: Clock;
 }
 
@@ -46,7 +47,12 @@ export function sessionOf(deps: AuthenticationDeps): (c: Context) => Promise<Ver
     const shown = credentialOf(c, site);
     if (shown === undefined) throw signInRequired();
     const token = await verifySessionToken(authority, shown.use, shown.text, deps.clock());
-    if (await deps.signIns.isSignedOut(token.id)) throw signInRequired("you have signed out");
+    const { principal, issuedAt } = token;
+    const [signedOut] = await Promise.all([
+      deps.signIns.isSignedOut(token.id),
+      demandAccessSince(deps.signIns, principal.id, issuedAt),
+    ]);
+    if (signedOut) throw signInRequired("you have signed out");
     if (shown.use === "web") demandSameOrigin(c, site);
     return token;
   };

@@ -28,6 +28,7 @@ export function openingOf(opened: SessionOpenedEvent, task: string): SessionOpen
     connection: opened.connection,
     principalId: opened.principal.id as PrincipalId,
     principalName: opened.principal.name,
+    ...(opened.principal.actors === undefined ? {} : { actors: opened.principal.actors as PrincipalId[] }),
     passId: opened.pass as PassId,
     client: opened.client,
     task,

@@ -129,6 +129,7 @@ class LogIn {
     const { signal } = this.#deadline;
     const { client, software } = this.#caller;
     const address = client.slice(0, client.lastIndexOf(":"));
+    const since = this.#deps.clock();
     const device = await startDeviceSignIn(this.#deps, { address, connection: context.username, label: software });
     this.#extend(SIGN_IN_TIMEOUT_MS);
     const gaveUp = new AbortController();
@@ -136,7 +137,7 @@ class LogIn {
     context.prompt([], "Sallyport", device.instruction, () => {});
     const principal = await device.decided(AbortSignal.any([signal, gaveUp.signal]));
     this.#extend(LOG_IN_TIMEOUT_MS);
-    return passFor(this.#deps, principal, context.username);
+    return passFor(this.#deps, principal, { connection: context.username, since });
   }
 
   async #byKey(context: PublicKeyAuthContext): Promise<string | undefined> {
@@ -148,8 +149,10 @@ class LogIn {
     }
     const verified =
       known && signature !== undefined && blob !== undefined && isSigned(key.data, blob, signature, hashAlgo);
+    const since = this.#deps.clock();
     const principal = verified ? await principalOfKey(this.#deps, key.data) : undefined;
-    if (principal !== undefined) return this.#deps.passForKey(principal, key.data, context.username);
+    if (principal !== undefined)
+      return this.#deps.passForKey(principal, key.data, { connection: context.username, since });
     this.#reject(context);
     return undefined;
   }

@@ -1,7 +1,9 @@
 import { randomBytes } from "node:crypto";
+import type { Instant } from "../../core/brand.ts";
 import { SallyportError } from "../../core/errors.ts";
+import { demandAccessSince } from "../../core/identity/access-end.ts";
 import { type NewDeviceRequest, requestDevice } from "../../core/identity/device-request.ts";
-import { showUserCode } from "../../core/identity/device-sign-in.ts";
+import { DEVICE_LIFETIME_MS, showUserCode } from "../../core/identity/device-sign-in.ts";
 import { PASS_LIFETIME_MS, type PassText, mintPass } from "../../core/identity/pass.ts";
 import type { Principal } from "../../core/identity/principal.ts";
 import type { Clock } from "../../core/ports/clock.ts";
@@ -17,7 +19,10 @@ const MAX_CONNECTION = 63;
 const MAX_LABEL = 100;
 
 export interface DeviceSignInDeps {
-  readonly signIns: Pick<SignInStore, "countPending" | "putDevice" | "findDevice" | "decideDevice" | "useDevice">;
+  readonly signIns: Pick<
+    SignInStore,
+    "countPending" | "putDevice" | "findDevice" | "decideDevice" | "useDevice" | "notBefore"
+  >;
   readonly clock: Clock;
   /** Where a person decides. `userCode` as people read it: `BCDF-GHJK`. */
   readonly deviceLink: (userCode: string) => string;
@@ -85,14 +90,19 @@ async function judged({ signIns, clock }: DeviceSignInDeps, request: NewDeviceRe
   const kind = (await signIns.findDevice(request.hash))?.decision.kind;
   if (kind === "denied") throw new SallyportError("access-denied", "the sign-in was denied in the browser");
   const principal = kind === "approved" ? await signIns.useDevice(request.hash, clock()) : undefined;
-  if (principal !== undefined) return principal;
+  if (principal !== undefined) {
+    // What was asked for before somebody's access was ended is not given after it, whenever they approved it.
+    await demandAccessSince(signIns, principal.id, request.expiresAt - DEVICE_LIFETIME_MS);
+    return principal;
+  }
   if (kind !== "pending" || !(clock() < request.expiresAt))
     throw new SallyportError("sign-in-failed", "nobody approved the sign-in in time", { hint: "Connect again." });
   return undefined;
 }
 
 export interface PassDeps {
-  readonly passes: Pick<PassStore, "issue">;
+  readonly passes: Pick<PassStore, "issue" | "revoke">;
+  readonly signIns: Pick<SignInStore, "notBefore">;
   readonly clock: Clock;
 }
 
@@ -102,17 +112,22 @@ const SIGN_IN_LABEL = "ssh sign-in";
 /**
  * A pass for a principal who has proven themselves at an SSH client, as `openSession` wants one: for this connection alone,
  * for as long as passes live.
- * @param connection as the client wrote it; whether it may be opened is judged later
- * @returns its text, which nobody can learn again
+ * @param wish.connection as the client wrote it; whether it may be opened is judged later
+ * @param wish.since when this sign-in began
+ * @returns its text, which nobody can learn again. Throws `sign-in-required` where the access was ended meanwhile.
  */
 export async function passFor(
-  { passes, clock }: PassDeps,
+  { passes, signIns, clock }: PassDeps,
   principal: Principal,
-  connection: string,
-  label = SIGN_IN_LABEL,
+  { connection, since, label = SIGN_IN_LABEL }: { connection: string; since: Instant; label?: string },
 ): Promise<PassText> {
   const { text, hash } = mintPass(randomBytes);
   const now = clock();
-  await passes.issue({ hash, principal, connection, label, issuedAt: now, expiresAt: now + PASS_LIFETIME_MS });
+  const issued = { hash, principal, connection, label, issuedAt: now, expiresAt: now + PASS_LIFETIME_MS };
+  const { id } = await passes.issue(issued);
+  await demandAccessSince(signIns, principal.id, since).catch(async (ended: unknown) => {
+    await passes.revoke(id, clock());
+    throw ended;
+  });
   return text;
 }

@@ -40,6 +40,23 @@ export function passStoreContract(adapter: string, make: () => Promise<PassStore
       expect(JSON.stringify(issued)).not.toContain(hash);
     });
 
+    test("keeps a service, and who acts for a principal in their order, and nobody where nobody does", async () => {
+      const store = make();
+      const actors = ["https://idp.example|agent", 'service|o\'robot "x" ü'] as PrincipalId[];
+      for (const principal of [
+        { ...alice, actors },
+        { ...alice, kind: "service" as const, actors: actors.slice(1) },
+        { ...alice, kind: "service" as const },
+      ]) {
+        const wanted = newPass({ principal });
+        const issued = await store.issue(wanted);
+        expect(issued.principal).toEqual(principal);
+        expect((await store.find(wanted.hash))?.principal).toEqual(principal);
+        expect((await store.revoke(issued.id, NOW))?.principal).toEqual(principal);
+      }
+      expect(Object.keys((await store.listFor(alice.id, 1))[0]?.principal ?? {})).not.toContain("actors");
+    });
+
     test("tells a pass for every connection from one for a connection without a name", async () => {
       const store = await make();
       expect((await store.issue(newPass())).connection).toBeUndefined();

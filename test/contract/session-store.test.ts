@@ -1,11 +1,25 @@
 import { describe, expect, it } from "vitest";
 import type { PrincipalId } from "../../core/identity/principal.ts";
-import type { SessionQuery } from "../../core/ports/session-store.ts";
+import type { PassId } from "../../core/ports/pass-store.ts";
+import type { SessionOpening, SessionQuery } from "../../core/ports/session-store.ts";
 import { openDatabase } from "../../local/database.ts";
 import { sqliteSessionStore } from "../../local/session-store.ts";
+import { sessionIdAt } from "../setup/session-ids.ts";
 import { sessionStoreContract } from "./session-store.ts";
 
 sessionStoreContract("SQLite", async () => sqliteSessionStore(openDatabase(":memory:")));
+
+const SOME_SESSION: SessionOpening = {
+  id: sessionIdAt(1, 1),
+  protocol: "ssh",
+  connection: "web",
+  principalId: "https://issuer.example|ana" as PrincipalId,
+  principalName: "ana",
+  passId: "p" as PassId,
+  client: "192.0.2.7:1",
+  task: "t",
+  startedAt: 1,
+};
 
 /** Every combination of filters. */
 function queries(): SessionQuery[] {
@@ -16,6 +30,14 @@ function queries(): SessionQuery[] {
 }
 
 describe("the session store of SQLite", () => {
+  it("goes on with an index of before there were actors", async () => {
+    const db = openDatabase(":memory:");
+    await sqliteSessionStore(db).open({ ...SOME_SESSION, actors: ["service|robot" as PrincipalId] });
+    db.exec("ALTER TABLE sessions DROP COLUMN actors");
+    for (const store of [sqliteSessionStore(db), sqliteSessionStore(db)])
+      expect(await store.get(SOME_SESSION.id)).toEqual({ ...SOME_SESSION, closing: undefined });
+  });
+
   it("answers store-unavailable when its database fails", async () => {
     const db = openDatabase(":memory:");
     const store = sqliteSessionStore(db);

@@ -55,6 +55,15 @@ export function sessionStoreContract(name: string, make: () => Promise<SessionSt
       expect(await store.get(opening(1).id)).toEqual({ ...opening(1), closing: undefined });
     });
 
+    it("gives back who acted for the principal, in their order, live, closed and in a list", async () => {
+      const actors = ["https://issuer.example|agent", "service|o'robot; DROP"] as PrincipalId[];
+      await open(opening(1, { actors }), opening(2));
+      await store.close(opening(1).id, closing());
+      const row = { ...opening(1), actors, closing: closing() };
+      expect(await store.get(opening(1).id)).toEqual(row);
+      expect(await store.list({ limit: 2 })).toEqual([{ ...opening(2), closing: undefined }, row]);
+    });
+
     it("gives back a session as it was closed, large byte counts included", async () => {
       await store.open(opening(1));
       await store.close(opening(1).id, closing());

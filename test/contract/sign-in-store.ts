@@ -54,6 +54,7 @@ export function signInStoreContract(adapter: string, make: () => Promise<SignInS
     wrongCodes(make);
     signOuts(make);
     usedOnce(make);
+    accessEnds(make);
   });
 }
 
@@ -211,5 +212,34 @@ function usedOnce(make: () => Promise<SignInStore>): void {
     await store.signOut(id("a") as string as TokenId, NOW + 1000, NOW);
     expect(await store.useOnce(id("a"), NOW + 1000, NOW)).toBe(true);
     expect(await store.isSignedOut(id("b") as string as TokenId)).toBe(false);
+  });
+}
+
+function accessEnds(make: () => SignInStore): void {
+  test("remembers when somebody's access was ended last, and knows of nobody else's", async () => {
+    const store = make();
+    expect(await store.notBefore(alice.id)).toBeUndefined();
+    await store.endAccess(alice.id, NOW);
+    expect(await store.notBefore(alice.id)).toBe(NOW);
+    await store.endAccess(alice.id, NOW + 5);
+    expect(await store.notBefore(alice.id)).toBe(NOW + 5);
+    for (const other of [bob.id, "", "%", `${alice.id} `] as PrincipalId[])
+      expect(await store.notBefore(other)).toBeUndefined();
+  });
+
+  test("never lets an earlier end replace a later one, also of two at once", async () => {
+    const store = make();
+    await Promise.all([NOW + 3, NOW + 9, NOW].map((at) => store.endAccess(alice.id, at)));
+    expect(await store.notBefore(alice.id)).toBe(NOW + 9);
+    await store.endAccess(alice.id, NOW - 1);
+    expect(await store.notBefore(alice.id)).toBe(NOW + 9);
+  });
+
+  test("keeps who acts for the principal of an approved request", async () => {
+    const store = make();
+    const acted: Principal = { ...alice, actors: ["https://idp.example|agent" as PrincipalId] };
+    const { userCode, deviceCode } = await pending(store);
+    await store.decideDevice(userCode, { kind: "approved", principal: acted }, NOW);
+    expect(await store.useDevice(deviceCode, NOW)).toEqual(acted);
   });
 }

@@ -1,10 +1,11 @@
-import { randomBytes } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { createSecureContext } from "node:tls";
 import { pino } from "pino";
+import { auditTo } from "../../core/audit/audit.ts";
 import { approvalDesk } from "../../core/approval/desk.ts";
 import { parseConnections } from "../../core/config/connections.ts";
 import { parseMasking } from "../../core/masking/config.ts";
@@ -128,6 +129,7 @@ export async function startTestGateway(options: TestGatewayOptions): Promise<Tes
     random: randomBytes,
     link: (id) => `https://sallyport.test/approvals/${id}`,
     tell: () => {},
+    audit: auditTo(state.auditLog, randomUUID),
   });
   const gateway = await startGateway({
     ...state,

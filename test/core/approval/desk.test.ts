@@ -1,5 +1,6 @@
-import { randomBytes } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { auditTo } from "../../../core/audit/audit.ts";
 import { approvalDesk } from "../../../core/approval/desk.ts";
 import { answer, revoke } from "../../../core/approval/state.ts";
 import { transition } from "../../../core/approval/transition.ts";
@@ -8,11 +9,13 @@ import type { ApprovalId, Decision } from "../../../core/ports/approval-desk.ts"
 import type { Approval, ApprovalStore } from "../../../core/ports/approval-store.ts";
 import { sqliteApprovalStore } from "../../../local/approval-store.ts";
 import { openDatabase } from "../../../local/database.ts";
+import { memoryAudit, type MemoryAudit } from "../../setup/memory-audit.ts";
 import { ALICE, BOB, digestOf, ERIN, held, LIFETIME_MS, NOW } from "../../setup/approvals.ts";
 
 let store: ApprovalStore;
 let told: Approval[];
 let questions: number;
+let audit: MemoryAudit;
 let desk: ReturnType<typeof approvalDesk>;
 const never = new AbortController().signal;
 
@@ -20,6 +23,7 @@ beforeEach(() => {
   vi.useFakeTimers({ now: NOW, toFake: ["setTimeout", "clearTimeout", "Date", "performance"] });
   const sqlite = sqliteApprovalStore(openDatabase(":memory:"));
   questions = 0;
+  audit = memoryAudit();
   store = { ...sqlite, decidedSince: (since) => (questions++, sqlite.decidedSince(since)) };
   told = [];
   desk = approvalDesk({
@@ -28,6 +32,7 @@ beforeEach(() => {
     random: randomBytes,
     link: (id) => `https://sallyport.example/approvals/${id}`,
     tell: (approval) => void told.push(approval),
+    audit: auditTo(audit, randomUUID),
   });
 });
 afterEach(() => {

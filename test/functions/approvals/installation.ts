@@ -1,5 +1,6 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { pino } from "pino";
+import { auditTo } from "../../../core/audit/audit.ts";
 import { issueMailToken } from "../../../core/approval/mail-token.ts";
 import type { Principal } from "../../../core/identity/principal.ts";
 import { issueSessionToken, type TokenUse } from "../../../core/identity/session-token.ts";
@@ -8,6 +9,7 @@ import type { Approval } from "../../../core/ports/approval-store.ts";
 import type { TokenId } from "../../../core/ports/sign-in-store.ts";
 import { approvalsApp } from "../../../functions/approvals/app.ts";
 import type { ApprovalView } from "../../../functions/approvals/views.ts";
+import { memoryAudit } from "../../setup/memory-audit.ts";
 import { sqliteApprovalStore } from "../../../local/approval-store.ts";
 import { openDatabase } from "../../../local/database.ts";
 import { sqliteOutbox } from "../../../local/outbox.ts";
@@ -23,17 +25,20 @@ export function installation() {
   const people = sqlitePeopleStore(db);
   const outbox = sqliteOutbox(db, () => NOW);
   const tokenKey = randomBytes(32);
+  const audit = memoryAudit();
   const log: string[] = [];
   const time = { now: NOW + 1 };
   const app = approvalsApp({
     baseUrl: BASE,
     tokenKey,
-    signIns: { isSignedOut: async () => false },
+    signIns: { isSignedOut: async () => false, notBefore: async () => undefined },
     clock: () => time.now,
     approvals,
     people,
     auditors: ["auditors"],
     outbox,
+    audit: auditTo(audit, randomUUID),
+    clientAddress: () => "192.0.2.7",
     logger: pino({ base: null }, { write: (line: string) => void log.push(line) }),
   });
   const authority = { issuer: BASE, key: tokenKey };
@@ -52,6 +57,7 @@ export function installation() {
     approvals,
     people,
     outbox,
+    audit,
     log,
     time,
     ask,

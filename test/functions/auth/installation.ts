@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -7,16 +7,19 @@ import { getConnInfo } from "@hono/node-server/conninfo";
 import type { Hono } from "hono";
 import { pino } from "pino";
 import type { OidcProvider } from "../../../core/config/identity.ts";
+import { auditTo } from "../../../core/audit/audit.ts";
 import type { Principal, PrincipalId } from "../../../core/identity/principal.ts";
 import { type TokenUse, issueSessionToken } from "../../../core/identity/session-token.ts";
 import type { TokenId } from "../../../core/ports/sign-in-store.ts";
 import { authApp } from "../../../functions/auth/app.ts";
 import type { AuthDeps, ConnectionSummary } from "../../../functions/auth/deps.ts";
+import { memoryAudit, type MemoryAudit } from "../../setup/memory-audit.ts";
 import { openDatabase } from "../../../local/database.ts";
 import { DEMO_PEOPLE } from "../../../local/demo-people.ts";
 import { GROUPS_CLAIM, type RunningOidcProvider, startOidcProvider } from "../../../local/oidc-provider.ts";
 import { sqlitePassStore } from "../../../local/pass-store.ts";
 import { sqlitePeopleStore } from "../../../local/people-store.ts";
+import { sqliteSessionStore } from "../../../local/session-store.ts";
 import { sqliteSignInStore } from "../../../local/sign-in-store.ts";
 import { sqliteSshKeyStore } from "../../../local/ssh-key-store.ts";
 
@@ -32,6 +35,8 @@ export const CA_PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE--
 export type DepsInMemory = AuthDeps & {
   /** What was logged so far. */
   readonly log: string[];
+  /** What was written to the audit log so far. */
+  readonly audited: MemoryAudit;
   /** Lets time pass. */
   advance(ms: number): void;
 };
@@ -54,6 +59,7 @@ export function oidcProvider(issuer: string, over: Partial<OidcProvider> = {}): 
 /** All that `authApp` needs, in memory. */
 export function depsInMemory(over: Partial<AuthDeps> & Pick<AuthDeps, "baseUrl">): DepsInMemory {
   const db = openDatabase(":memory:");
+  const audited = memoryAudit();
   const log: string[] = [];
   let ahead = 0;
   return {
@@ -62,12 +68,15 @@ export function depsInMemory(over: Partial<AuthDeps> & Pick<AuthDeps, "baseUrl">
     passes: sqlitePassStore(db),
     signIns: sqliteSignInStore(db),
     people: sqlitePeopleStore(db),
+    sessions: sqliteSessionStore(db),
     sshKeys: sqliteSshKeyStore(db),
     connections: () => CONNECTIONS,
     gateway: { host: "gateway.example", port: 5432, caPem: CA_PEM },
     clock: () => Date.now() + ahead,
     logger: pino({ base: null }, { write: (line: string) => void log.push(line) }),
+    audit: auditTo(audited, randomUUID),
     clientAddress: () => "192.0.2.7",
+    audited,
     log,
     advance: (ms) => void (ahead += ms),
     ...over,

@@ -75,7 +75,7 @@ describe("who has signed in", () => {
     "is remembered with their groups, and with an address unless it is said to be unverified: %j",
     async (claims, email) => {
       const people: KnownPerson[] = [];
-      app = authApp({ ...deps, people: { signedIn: async (one) => void people.push(one) } });
+      app = authApp({ ...deps, people: { ...deps.people, signedIn: async (one) => void people.push(one) } });
       provider.claims = { ...claims, groups: ["approvers"] };
       expect((await comeBack(await start())).status).toBe(303);
       expect(people).toMatchObject([{ email, groups: ["approvers"] }]);

@@ -130,7 +130,10 @@ describe("a public key", () => {
 describe("removing a key", () => {
   test("takes it away at once, and ends what lives by it: its passes are revoked, and no others", async () => {
     const { id } = await register(ALICE);
-    const [byKey, passesBefore] = [await passesForKeys(deps)(ALICE, KEY.blob, "web-1"), deps.clock()];
+    const [byKey, passesBefore] = [
+      await passesForKeys(deps)(ALICE, KEY.blob, { connection: "web-1", since: deps.clock() }),
+      deps.clock(),
+    ];
     await call(ALICE, "POST", "/api/passes", { label: "by hand" });
     expect((await call(ALICE, "DELETE", `/api/ssh-keys/${id}`)).status).toBe(200);
     expect(await list(ALICE)).toEqual([]);

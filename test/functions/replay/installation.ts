@@ -46,7 +46,7 @@ export function installation() {
   const app = replayApp({
     baseUrl: BASE,
     tokenKey,
-    signIns: { isSignedOut: async () => false },
+    signIns: { isSignedOut: async () => false, notBefore: async () => undefined },
     clock: () => T0,
     sessions,
     chunks,

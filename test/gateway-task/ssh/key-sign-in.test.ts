@@ -4,24 +4,32 @@ import { hashPass, PASS_LIFETIME_MS, type PassText } from "../../../core/identit
 import { SSH_KEY_SIGN_IN_MS } from "../../../core/identity/ssh-key.ts";
 import type { Pass, PassStore } from "../../../core/ports/pass-store.ts";
 import type { PeopleStore } from "../../../core/ports/people-store.ts";
+import type { SignInStore } from "../../../core/ports/sign-in-store.ts";
 import type { SshKeyStore } from "../../../core/ports/ssh-key-store.ts";
 import { type KeySignInDeps, passesForKeys, principalOfKey } from "../../../gateway-task/ssh/key-sign-in.ts";
 import { openDatabase } from "../../../local/database.ts";
 import { sqlitePassStore } from "../../../local/pass-store.ts";
 import { sqlitePeopleStore } from "../../../local/people-store.ts";
+import { sqliteSignInStore } from "../../../local/sign-in-store.ts";
 import { sqliteSshKeyStore } from "../../../local/ssh-key-store.ts";
 import { ALICE, NOW } from "../../setup/approvals.ts";
 import { madeKey } from "../../setup/ssh-keygen.ts";
 
 let now: number;
-let deps: KeySignInDeps & { sshKeys: SshKeyStore; people: PeopleStore; passes: PassStore };
+let deps: KeySignInDeps & { sshKeys: SshKeyStore; people: PeopleStore; passes: PassStore; signIns: SignInStore };
 const { blob, fingerprint } = await madeKey();
 
 beforeEach(async () => {
   now = NOW;
   const db = openDatabase(":memory:");
   const clock = (): number => now;
-  deps = { sshKeys: sqliteSshKeyStore(db), people: sqlitePeopleStore(db), passes: sqlitePassStore(db), clock };
+  deps = {
+    sshKeys: sqliteSshKeyStore(db),
+    people: sqlitePeopleStore(db),
+    passes: sqlitePassStore(db),
+    signIns: sqliteSignInStore(db),
+    clock,
+  };
   await deps.sshKeys.register({
     fingerprint,
     type: "ssh-ed25519",
@@ -30,6 +38,8 @@ beforeEach(async () => {
     registeredAt: NOW,
   });
 });
+
+const wish = (connection: string): { connection: string; since: number } => ({ connection, since: now });
 
 const signsIn = (groups: readonly string[]): Promise<void> =>
   deps.people.signedIn({ id: ALICE.id, name: ALICE.name, email: ALICE.name, groups, seenAt: now });
@@ -76,7 +86,7 @@ describe("the passes of a key", () => {
   const passOf = async (text: PassText): Promise<Pass | undefined> => deps.passes.find(hashPass(text));
 
   test("are its owner's, for one connection, and named for the key", async () => {
-    const text = await passesForKeys(deps)(ALICE, blob, "web-1");
+    const text = await passesForKeys(deps)(ALICE, blob, wish("web-1"));
     expect(await passOf(text)).toMatchObject({
       principal: ALICE,
       connection: "web-1",
@@ -87,23 +97,23 @@ describe("the passes of a key", () => {
 
   test("are few, however often a program connects: one serves until half of its time is over", async () => {
     const passFor = passesForKeys(deps);
-    const first = await passFor(ALICE, blob, "web-1");
+    const first = await passFor(ALICE, blob, wish("web-1"));
     now += PASS_LIFETIME_MS / 2 - 1;
-    for (let times = 0; times < 5; times++) expect(await passFor(ALICE, blob, "web-1")).toBe(first);
+    for (let times = 0; times < 5; times++) expect(await passFor(ALICE, blob, wish("web-1"))).toBe(first);
     now += 1;
-    expect(await passFor(ALICE, blob, "web-1")).not.toBe(first);
+    expect(await passFor(ALICE, blob, wish("web-1"))).not.toBe(first);
     expect(await deps.passes.listFor(ALICE.id, 10)).toHaveLength(2);
   });
 
   test("are not shared by connections, by people whose groups have changed, or with one that was revoked", async () => {
     const passFor = passesForKeys(deps);
-    const first = await passFor(ALICE, blob, "web-1");
-    expect(await passFor(ALICE, blob, "web-2")).not.toBe(first);
-    const changed = await passFor({ ...ALICE, groups: [] }, blob, "web-1");
+    const first = await passFor(ALICE, blob, wish("web-1"));
+    expect(await passFor(ALICE, blob, wish("web-2"))).not.toBe(first);
+    const changed = await passFor({ ...ALICE, groups: [] }, blob, wish("web-1"));
     expect((await passOf(changed))?.principal.groups).toEqual([]);
     const pass = await passOf(first);
     if (pass !== undefined) await deps.passes.revoke(pass.id, now);
-    const next = await passFor(ALICE, blob, "web-1");
+    const next = await passFor(ALICE, blob, wish("web-1"));
     expect((await passOf(next))?.revokedAt).toBeUndefined();
   });
 
@@ -118,7 +128,7 @@ describe("the passes of a key", () => {
       },
     };
     await expect(
-      passesForKeys({ ...deps, passes: removing })(ALICE, blob, "web-1").then((text) => (issued = text)),
+      passesForKeys({ ...deps, passes: removing })(ALICE, blob, wish("web-1")).then((text) => (issued = text)),
     ).rejects.toMatchObject({ code: "access-denied" });
     expect(issued).toBeUndefined();
     expect((await deps.passes.listFor(ALICE.id, 10)).map(({ revokedAt }) => revokedAt)).toEqual([now]);

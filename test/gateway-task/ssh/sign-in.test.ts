@@ -132,8 +132,10 @@ describe("a sign-in by a browser at an SSH client", () => {
 });
 
 test("the pass of a sign-in opens its connection, for an hour, and no other", async () => {
-  const passes = sqlitePassStore(openDatabase(":memory:"));
-  const text = await passFor({ passes, clock: Date.now }, ALICE, "web-1");
+  const db = openDatabase(":memory:");
+  const passes = sqlitePassStore(db);
+  const issuing = { passes, signIns: sqliteSignInStore(db), clock: Date.now };
+  const text = await passFor(issuing, ALICE, { connection: "web-1", since: Date.now() });
   expect(parsePass(text)).toBe(text);
   const kept = await identify({ passes, clock: Date.now }, { pass: text, connection: "web-1" });
   expect(kept).toMatchObject({ principal: ALICE, connection: "web-1", label: "ssh sign-in" });
