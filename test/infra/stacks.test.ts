@@ -281,7 +281,9 @@ describe("the balancer", () => {
       Number(/KEEPALIVE_MS = ([\d_]+)/.exec(readFileSync(file, "utf8"))?.[1]?.replaceAll("_", "")),
     );
     const listeners = made.of("AWS::ElasticLoadBalancingV2::Listener");
-    expect(listeners.map(({ properties }) => properties.Port as number).toSorted((a, b) => a - b)).toEqual([2222, 5432]);
+    expect(listeners.map(({ properties }) => properties.Port as number).toSorted((a, b) => a - b)).toEqual([
+      2222, 5432,
+    ]);
     for (const { properties } of listeners) {
       expect(properties.Protocol).toBe("TCP");
       const [{ Value }] = properties.ListenerAttributes;

@@ -35,6 +35,29 @@ const resource = z.object({
   DeletionPolicy: z.string().optional(),
 });
 
+/** What `cdk synth` finds out of an account, and keeps in cdk.context.json: a VPC with two zones. */
+const LOOKED_UP = {
+  "vpc-provider:account=111122223333:filter.vpc-id=vpc-0123456789abcdef0:region=eu-west-1:returnAsymmetricSubnets=true":
+    {
+      vpcId: "vpc-0123456789abcdef0",
+      vpcCidrBlock: "10.0.0.0/16",
+      ownerAccountId: "111122223333",
+      availabilityZones: [],
+      subnetGroups: [
+        {
+          name: "Private",
+          type: "Private",
+          subnets: ["a", "b"].map((zone) => ({
+            subnetId: `subnet-0123456789abcde0${zone}`,
+            cidr: zone === "a" ? "10.0.0.0/24" : "10.0.1.0/24",
+            availabilityZone: `eu-west-1${zone}`,
+            routeTableId: `rtb-0123456789abcde0${zone}`,
+          })),
+        },
+      ],
+    },
+};
+
 /** The functions' code is not what the stacks' tests are about; bundling has its own. */
 const STAND_IN: FunctionCode = () => Code.fromInline("exports.handler = async () => {};");
 
@@ -44,7 +67,10 @@ export function synthesise(
   code: FunctionCode = STAND_IN,
 ): Synthesised {
   const { context } = cdkJson.parse(JSON.parse(readFileSync("cdk.json", "utf8")));
-  const app = new App({ context, outdir: mkdtempSync(path.join(tmpdir(), "sallyport-synth-")) });
+  const app = new App({
+    context: { ...context, ...LOOKED_UP },
+    outdir: mkdtempSync(path.join(tmpdir(), "sallyport-synth-")),
+  });
   const given: Readonly<Record<string, unknown>> = { settings: "infra/settings.example.json", ...overrides };
   const stacks = sallyport(app, readSettings({ context: (name) => given[name], environment: {} }), code);
   app.synth();
