@@ -24,6 +24,15 @@ export const groups = text
 /** A table's or a bucket's. */
 export const resourceName = text.regex(/^[\w.-]{3,255}$/, "is no name of a table or bucket");
 
+/**
+ * What a client of S3 is made with.
+ * @param requestTimeoutMs how long one attempt may take, body included
+ */
+export function s3Options(environment: Environment, requestTimeoutMs?: number) {
+  // A bucket's name stands in the path where a local engine stands in for S3: it has no names of hosts for each.
+  return { ...clientOptions(requestTimeoutMs), forcePathStyle: environment["AWS_ENDPOINT_URL_S3"] !== undefined };
+}
+
 /** Rejects with `configuration-invalid`, which has a sentence for each fault, or `store-unavailable`. */
 export async function apiSettings(environment: Environment): Promise<ApiSettings> {
   const names = told(environment, {

@@ -41,6 +41,8 @@ export const ENVIRONMENT = {
   originSecret: "SALLYPORT_ORIGIN_SECRET",
   /** The host by which native clients reach the gateway. */
   gatewayHost: "SALLYPORT_GATEWAY_HOST",
+  /** `type base64` of the gateway's SSH host key, which is public: people are told by it what they reach. */
+  sshPublicHostKey: "SALLYPORT_SSH_PUBLIC_HOST_KEY",
   /** The address that mails come from. */
   mailFrom: "SALLYPORT_MAIL_FROM",
   /** Groups: who sees everything, and who may end others' access and publish configurations. */

@@ -7,7 +7,7 @@ import type { Outbox } from "../core/ports/outbox.ts";
 import { approvalsApp } from "../functions/approvals/app.ts";
 import { notifier } from "../functions/notify/notifier.ts";
 import type { AuthenticatedEnv } from "../functions/shared/authenticated.ts";
-import type { Configuration } from "../local/configuration.ts";
+import type { Configuration } from "../core/config/configuration.ts";
 import { smtpMailer } from "../local/smtp-mailer.ts";
 import type { LocalState } from "../local/state.ts";
 import type { ServeOptions } from "./serve.ts";

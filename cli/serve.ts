@@ -7,6 +7,7 @@ import { type Context, Hono } from "hono";
 import type { Logger } from "pino";
 import { DEFAULT_PROVIDER_ID, type IdentitySettings, type Provider, resolveIdentity } from "../core/config/identity.ts";
 import type { Audit } from "../core/audit/audit.ts";
+import type { Configuration } from "../core/config/configuration.ts";
 import { asSallyportError, SallyportError } from "../core/errors.ts";
 import type { ApprovalDesk } from "../core/ports/approval-desk.ts";
 import { authApp } from "../functions/auth/app.ts";
@@ -16,7 +17,7 @@ import { replayApp } from "../functions/replay/app.ts";
 import { problemNotFound } from "../functions/shared/problem.ts";
 import { siteOf } from "../functions/shared/site.ts";
 import { type GatewayDeps, startGateway } from "../gateway-task/gateway.ts";
-import { type Configuration, watchConfiguration } from "../local/configuration.ts";
+import { watchConfiguration } from "../local/configuration.ts";
 import { GROUPS_CLAIM, type Person, startOidcProvider } from "../local/oidc-provider.ts";
 import type { SmtpOptions } from "../local/smtp-mailer.ts";
 import { type LocalState, openLocalState } from "../local/state.ts";
@@ -282,6 +283,7 @@ function app({ audit, url, state, configuration, key, providers, gateway, approv
     sessions: state.sessions,
     sshKeys: state.sshKeys,
     connections: () => [...configuration.connections().values()],
+    services: configuration.services,
     gateway,
     audit,
     clientAddress,

@@ -4,8 +4,10 @@ import { readFile } from "node:fs/promises";
 import path from "node:path";
 import type { Logger } from "pino";
 import { parse } from "yaml";
+import type { Configuration } from "../core/config/configuration.ts";
 import { type Connections, parseConnections } from "../core/config/connections.ts";
 import { type Directory, parseDirectory } from "../core/config/directory.ts";
+import { parseServices, type Services } from "../core/config/services.ts";
 import { asSallyportError, SallyportError } from "../core/errors.ts";
 import { parseMasking } from "../core/masking/config.ts";
 import type { MaskingConfig } from "../core/masking/masking.ts";
@@ -20,21 +22,12 @@ const CONNECTIONS = "connections.yaml";
 const POLICIES = "policies";
 const DIRECTORY = "directory.yaml";
 const MASKING = "masking.yaml";
+const SERVICES = "services.yaml";
 /** Editors write a file in several steps, and a checkout several files. */
 const SETTLE_MS = 100;
 
-/** The newest valid configuration, part by part. */
-export interface Configuration {
-  readonly connections: () => Connections;
-  readonly policies: () => Policies;
-  readonly directory: () => Directory;
-  /** Undefined where there are no rules: nothing is masked. */
-  readonly masking: () => MaskingConfig | undefined;
-  close(): void;
-}
-
 /**
- * Reads a folder's `connections.yaml`, `policies/`, `directory.yaml` and `masking.yaml`, and follows them. A change takes effect at
+ * Reads a folder's `connections.yaml`, `policies/`, `directory.yaml`, `services.yaml` and `masking.yaml`, and follows them. A change takes effect at
  * the next log-in, of policies at the next statement; an invalid one is logged and changes nothing. Rejects with
  * `configuration-invalid`, which says where the fault is.
  * @param key the deployment's secret for masks that hash
@@ -43,6 +36,7 @@ export async function watchConfiguration(directory: string, key: Uint8Array, log
   const connections = await follow(CONNECTIONS, logger, async () => readConnections(directory));
   const policies = await follow<Policies>(POLICIES, logger, async (before) => readPolicies(directory, before));
   const people = await follow(DIRECTORY, logger, async () => readDirectory(directory));
+  const services = await follow(SERVICES, logger, async () => readServices(directory));
   if (policies.current() === UNGUARDED)
     logger.warn(
       { folder: path.join(directory, POLICIES) },
@@ -55,14 +49,16 @@ export async function watchConfiguration(directory: string, key: Uint8Array, log
     [CONNECTIONS]: () => connections.reload(),
     [POLICIES]: () => policies.reload(),
     [DIRECTORY]: () => people.reload(),
+    [SERVICES]: () => services.reload(),
     [MASKING]: () => masking.reload(),
   });
   // What changed before they were watched.
-  await Promise.all([connections.reload(), policies.reload(), people.reload(), masking.reload()]);
+  await Promise.all([connections.reload(), policies.reload(), people.reload(), services.reload(), masking.reload()]);
   return {
     connections: connections.current,
     policies: policies.current,
     directory: people.current,
+    services: services.current,
     masking: masking.current,
     close: watchers.close,
   };
@@ -74,14 +70,21 @@ function readConnections(directory: string): Promise<Versioned<Connections>> {
 
 /** Without the file nobody is known before they sign in. */
 function readDirectory(directory: string): Promise<Versioned<Directory>> {
-  return readYaml(path.join(directory, DIRECTORY), parseDirectory, async (file) => {
-    try {
-      return await readFile(file, "utf8");
-    } catch (thrown) {
-      if (systemCode(thrown) === "ENOENT") return "people: []";
-      throw thrown;
-    }
-  });
+  return readYaml(path.join(directory, DIRECTORY), parseDirectory, (file) => readOptional(file, "people: []"));
+}
+
+/** Without the file there are none: taken away while we run, it ends every exchange. */
+function readServices(directory: string): Promise<Versioned<Services>> {
+  return readYaml(path.join(directory, SERVICES), parseServices, (file) => readOptional(file, "{}"));
+}
+
+async function readOptional(file: string, otherwise: string): Promise<string> {
+  try {
+    return await readFile(file, "utf8");
+  } catch (thrown) {
+    if (systemCode(thrown) === "ENOENT") return otherwise;
+    throw thrown;
+  }
 }
 
 async function readYaml<T>(

@@ -28,8 +28,8 @@ const WAITING = "waiting";
  * requester and by group; while it waits, in the same three; while it can be used, by the key of its grant. Each method that
  * changes it is one transaction.
  */
-export function dynamoApprovalStore(client: DynamoDBClient, tableName: string): ApprovalStore {
-  const ask = asking(client, tableName);
+export function dynamoApprovalStore(client: DynamoDBClient, tableName: string, deadlineMs?: number): ApprovalStore {
+  const ask = asking(client, tableName, deadlineMs);
   const marked = new Set<string>();
   return {
     put: (approval) => ask("keep a request", (table) => put(table, approval, marked)),

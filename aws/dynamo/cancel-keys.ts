@@ -21,8 +21,13 @@ const CANCEL = "cancel";
  * client's secret is kept as its SHA-256; the target's own, which only cancels one statement there, rests in the table as it is,
  * under the table's encryption.
  */
-export function dynamoCancelKeys(client: DynamoDBClient, tableName: string, clock: Clock): CancelKeys {
-  const ask = asking(client, tableName);
+export function dynamoCancelKeys(
+  client: DynamoDBClient,
+  tableName: string,
+  clock: Clock,
+  deadlineMs?: number,
+): CancelKeys {
+  const ask = asking(client, tableName, deadlineMs);
   return {
     put: (processId, clientSecret, target) =>
       ask("keep the cancel key", async (table) => {

@@ -6,8 +6,8 @@ import { partition } from "./keys.ts";
 import { asking } from "./table.ts";
 
 /** Leases on the table `coordination`. They bear no time, so that none expires: who holds one gives it up, or is taken over from. */
-export function dynamoLeaseStore(client: DynamoDBClient, tableName: string): LeaseStore {
-  const ask = asking(client, tableName);
+export function dynamoLeaseStore(client: DynamoDBClient, tableName: string, deadlineMs?: number): LeaseStore {
+  const ask = asking(client, tableName, deadlineMs);
   return {
     acquire: (name, holder) =>
       ask("acquire the lease", async (table) => {

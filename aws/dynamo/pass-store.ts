@@ -18,8 +18,8 @@ const PASS_MEMORY_MS = 30 * 24 * 60 * 60 * 1000;
 const REVOKED = "revoked";
 
 /** The port on the table `passes`: a pass is found by one read of its hash; its id and its owner point there. */
-export function dynamoPassStore(client: DynamoDBClient, tableName: string): PassStore {
-  const ask = asking(client, tableName);
+export function dynamoPassStore(client: DynamoDBClient, tableName: string, deadlineMs?: number): PassStore {
+  const ask = asking(client, tableName, deadlineMs);
   return {
     find: (hash) => ask("look up a pass", (table) => byHash(table, hash)),
     get: (id) => ask("look up a pass", (table) => byId(table, id)),

@@ -15,8 +15,8 @@ const AT_A_TIME = 25;
  * A person may be in more groups than a transaction has room for, so that entries are written before the person and removed after:
  * one that the person does not bear out, by time and group, counts for nothing.
  */
-export function dynamoPeopleStore(client: DynamoDBClient, tableName: string): PeopleStore {
-  const ask = asking(client, tableName);
+export function dynamoPeopleStore(client: DynamoDBClient, tableName: string, deadlineMs?: number): PeopleStore {
+  const ask = asking(client, tableName, deadlineMs);
   return {
     signedIn: (person) => ask("keep who signed in", (table) => signedIn(table, person)),
     find: (id) =>

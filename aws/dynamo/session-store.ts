@@ -27,8 +27,8 @@ export interface DynamoSessionStore extends SessionStore {
  * The index of sessions on the table `sessions`. A session is one item, with one more in each view that it is listed by; all of
  * them are written by one transaction. `from` is inclusive, `to` exclusive.
  */
-export function dynamoSessionStore(client: DynamoDBClient, tableName: string): DynamoSessionStore {
-  const ask = asking(client, tableName);
+export function dynamoSessionStore(client: DynamoDBClient, tableName: string, deadlineMs?: number): DynamoSessionStore {
+  const ask = asking(client, tableName, deadlineMs);
   const marked = new Set<string>();
   return {
     open: (row) => ask("open the session", (table) => open(table, row, marked)),
@@ -71,8 +71,8 @@ async function open(table: Table, row: SessionOpening, marked: Set<string>): Pro
   const day = dayPartition(place);
   if (!marked.has(day)) await table.write(dayMark(place));
   marked.add(day);
-  const { id, protocol, connection, principalId, principalName, passId, client, task, startedAt } = row;
-  const main = { id, protocol, connection, principalId, principalName, passId, client, task, startedAt };
+  const { id, protocol, connection, principalId, principalName, actors, passId, client, task, startedAt } = row;
+  const main = { id, protocol, connection, principalId, principalName, actors, passId, client, task, startedAt };
   const entry = (pk: string): Write => ({ put: { pk, sk: place, id, principalId, connection } });
   const opened = await table.transact([
     { put: { ...sessionKey(id), ...main }, when: ABSENT },
@@ -146,9 +146,9 @@ function loading(table: Table, live: boolean | undefined): (entries: readonly It
 }
 
 function toRow(item: Item): SessionRow {
-  const { id, protocol, connection, principalId, principalName, passId, client, task, startedAt } = item;
+  const { id, protocol, connection, principalId, principalName, actors, passId, client, task, startedAt } = item;
   const opening = { id, protocol, connection, principalId, principalName, passId, client, task, startedAt };
-  return { ...(opening as SessionOpening), closing: closingOf(item) };
+  return { ...(opening as SessionOpening), ...(actors !== undefined && { actors }), closing: closingOf(item) };
 }
 
 function closingOf(item: Item): SessionClosing | undefined {

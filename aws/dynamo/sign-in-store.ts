@@ -8,9 +8,9 @@ import { order, orderFrom, partition, ttlAt } from "./keys.ts";
 import { type Ask, asking } from "./table.ts";
 
 /** The port on the table `signIns`. */
-export function dynamoSignInStore(client: DynamoDBClient, tableName: string): SignInStore {
-  const ask = asking(client, tableName);
-  return { ...deviceRequests(ask), ...wrongCodes(ask), ...signedOut(ask), ...usedOnce(ask) };
+export function dynamoSignInStore(client: DynamoDBClient, tableName: string, deadlineMs?: number): SignInStore {
+  const ask = asking(client, tableName, deadlineMs);
+  return { ...deviceRequests(ask), ...wrongCodes(ask), ...signedOut(ask), ...usedOnce(ask), ...accessEnds(ask) };
 }
 
 /** An item each: counted by a query of one person's, so that whoever counts sees their own and all that were before. */
@@ -48,6 +48,23 @@ function usedOnce(ask: Ask): Pick<SignInStore, "useOnce"> {
         const used = await table.write({ put, when: ABSENT });
         // An answer that was lost is asked for again: what is there then is what this call wrote.
         return used.done || used.before?.["by"] === by;
+      }),
+  };
+}
+
+/** For good: what was proven before is never good again. */
+function accessEnds(ask: Ask): Pick<SignInStore, "endAccess" | "notBefore"> {
+  const key = (principal: string) => ({ pk: partition("ended", principal), sk: "ended" });
+  return {
+    endAccess: (principal, at) =>
+      ask("end somebody's access", async (table) => {
+        const when = "attribute_not_exists(#pk) OR #at < :at";
+        await table.write({ put: { ...key(principal), at }, when, values: { at } });
+      }),
+    notBefore: (principal) =>
+      ask("look up whether access was ended", async (table) => {
+        const found = await table.get(key(principal));
+        return found?.["at"] as number | undefined;
       }),
   };
 }

@@ -28,8 +28,8 @@ interface Roster {
  * The port on the table `people`. A person's keys are one item, of a revision, so that the limits hold however many register at
  * once; each key is an item besides, by its fingerprint. Both are written by one transaction.
  */
-export function dynamoSshKeyStore(client: DynamoDBClient, tableName: string): SshKeyStore {
-  const ask = asking(client, tableName);
+export function dynamoSshKeyStore(client: DynamoDBClient, tableName: string, deadlineMs?: number): SshKeyStore {
+  const ask = asking(client, tableName, deadlineMs);
   return {
     register: (key) => ask("keep a public key", (table) => decided(() => register(table, key))).then(() => undefined),
     listFor: (owner) =>

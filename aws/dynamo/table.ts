@@ -60,20 +60,20 @@ export interface Table {
 /** How an adapter asks: `what` completes "the store could not …". */
 export type Ask = <T>(what: string, work: (table: Table) => Promise<T>) => Promise<T>;
 
-/** A table of `aws/tables.ts` by its name in the account. Failures of DynamoDB become SallyportErrors here, once. */
-export function asking(client: DynamoDBClient, name: string): Ask {
+/**
+ * A table of `aws/tables.ts` by its name in the account. Failures of DynamoDB become SallyportErrors here, once.
+ * @param deadlineMs how long an answer may take where that is not what `answered` says
+ */
+export function asking(client: DynamoDBClient, name: string, deadlineMs?: number): Ask {
+  const options = deadlineMs === undefined ? {} : { deadlineMs };
   return (what, work) =>
-    answered(what, async (signal) => {
-      try {
-        return await work(table(client, name, signal));
-      } catch (thrown) {
-        if (isTooLarge(thrown))
-          throw new SallyportError("too-large", `what is to be kept is too large: the store could not ${what}`, {
-            cause: thrown,
-          });
-        throw thrown;
-      }
-    });
+    answered(what, (signal) => work(table(client, name, signal)).catch((thrown) => refuse(what, thrown)), options);
+}
+
+function refuse(what: string, thrown: unknown): never {
+  if (!isTooLarge(thrown)) throw thrown;
+  const message = `what is to be kept is too large: the store could not ${what}`;
+  throw new SallyportError("too-large", message, { cause: thrown });
 }
 
 function table(client: DynamoDBClient, name: string, abortSignal: AbortSignal): Table {

@@ -6,6 +6,7 @@ import { problemHandler, problemNotFound } from "../shared/problem.ts";
 import { apiRoutes } from "./api-routes.ts";
 import type { AuthDeps } from "./deps.ts";
 import { deviceRoutes } from "./device-routes.ts";
+import { exchangeRoutes } from "./exchange-routes.ts";
 import { homeRoutes } from "./home-routes.ts";
 import { samlRoutes } from "./saml-routes.ts";
 import { peopleRoutes } from "./people-routes.ts";
@@ -30,6 +31,7 @@ export function authApp(deps: AuthDeps): Hono {
   app.route("/", deviceRoutes(deps));
   app.route("/", apiRoutes(deps));
   app.route("/", sshRoutes(deps));
+  app.route("/", exchangeRoutes(deps));
   app.route("/", peopleRoutes(deps));
   app.route("/", homeRoutes(deps));
   return app;

@@ -2,11 +2,13 @@ import type { Context } from "hono";
 import type { Logger } from "pino";
 import type { Audit } from "../../core/audit/audit.ts";
 import type { Provider } from "../../core/config/identity.ts";
+import type { Services } from "../../core/config/services.ts";
 import type { PassStore } from "../../core/ports/pass-store.ts";
 import type { PeopleStore } from "../../core/ports/people-store.ts";
 import type { Protocol, SessionStore } from "../../core/ports/session-store.ts";
 import type { SignInStore } from "../../core/ports/sign-in-store.ts";
 import type { SshKeyStore } from "../../core/ports/ssh-key-store.ts";
+import type { Fetch } from "./bounded-fetch.ts";
 import type { AuthenticationDeps } from "../shared/authenticated.ts";
 
 /** What a person may know of a connection. */
@@ -45,6 +47,10 @@ export interface AuthDeps extends AuthenticationDeps {
   readonly sshKeys: SshKeyStore;
   /** As of now: asked at every request. */
   connections(): readonly ConnectionSummary[];
+  /** Whose tokens and AWS identities are exchanged for passes; as of now, too. */
+  readonly services: () => Services;
+  /** How issuers and STS are asked: for tests. The global one where it is not given. */
+  readonly fetch?: Fetch;
   readonly gateway: GatewayAddress;
   readonly logger: Logger;
   /** What changes something is written before it is answered (ADR 0022). */

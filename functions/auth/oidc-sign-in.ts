@@ -19,7 +19,18 @@ const PROVIDER_TIMEOUT_SECONDS = 10;
 /** Clocks differ. */
 const CLOCK_TOLERANCE_SECONDS = 30;
 /** What a provider may sign ID tokens with: public-key algorithms only (RFC 8725 §3.1). */
-const SIGNATURE_ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"];
+export const SIGNATURE_ALGORITHMS = [
+  "RS256",
+  "RS384",
+  "RS512",
+  "PS256",
+  "PS384",
+  "PS512",
+  "ES256",
+  "ES384",
+  "ES512",
+  "EdDSA",
+];
 
 export interface OidcSignIn {
   /** Where to send the browser, and what it must bring back. Throws `identity-provider-unavailable`. */

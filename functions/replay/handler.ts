@@ -1,7 +1,7 @@
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { KMSClient } from "@aws-sdk/client-kms";
 import { S3Client } from "@aws-sdk/client-s3";
-import { apiSettings, resourceName } from "../../aws/api-settings.ts";
+import { apiSettings, resourceName, s3Options } from "../../aws/api-settings.ts";
 import { CHUNK_REQUEST_TIMEOUT_MS, s3ChunkStore } from "../../aws/chunk-store.ts";
 import { clientOptions } from "../../aws/client-options.ts";
 import { dynamoSessionStore } from "../../aws/dynamo/session-store.ts";
@@ -25,9 +25,7 @@ export const handler = apiHandler(logger, async () => {
   });
   const { baseUrl, tokenKey, auditors, originSecret } = await apiSettings(process.env);
   const dynamo = new DynamoDBClient(clientOptions());
-  // A bucket's name stands in the path where a local engine stands in for S3: it has no names of hosts for each.
-  const forcePathStyle = process.env["AWS_ENDPOINT_URL_S3"] !== undefined;
-  const s3 = new S3Client({ ...clientOptions(CHUNK_REQUEST_TIMEOUT_MS), forcePathStyle });
+  const s3 = new S3Client(s3Options(process.env, CHUNK_REQUEST_TIMEOUT_MS));
   const { publicKey } = await kmsSigner(new KMSClient(clientOptions()), names.signingKey);
   const app = replayApp({
     baseUrl,

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { dynamoApprovalStore } from "../../aws/dynamo/approval-store.ts";
 import { dynamoCancelKeys } from "../../aws/dynamo/cancel-keys.ts";
 import { dynamoLeaseStore } from "../../aws/dynamo/lease-store.ts";
@@ -8,7 +8,7 @@ import { dynamoSentMails } from "../../aws/dynamo/sent-mails.ts";
 import { dynamoSessionStore } from "../../aws/dynamo/session-store.ts";
 import { dynamoSignInStore } from "../../aws/dynamo/sign-in-store.ts";
 import { dynamoSshKeyStore } from "../../aws/dynamo/ssh-key-store.ts";
-import { type LocalDynamo, startDynamo } from "../setup/dynamodb.ts";
+import { type LocalDynamo, PATIENCE_MS, startDynamo } from "../setup/dynamodb.ts";
 import { approvalStoreContract } from "./approval-store.ts";
 import { cancelKeysContract } from "./cancel-keys.ts";
 import { leaseStoreContract } from "./lease-store.ts";
@@ -19,6 +19,7 @@ import { sessionStoreContract } from "./session-store.ts";
 import { signInStoreContract } from "./sign-in-store.ts";
 import { sshKeyStoreContract } from "./ssh-key-store.ts";
 
+vi.setConfig({ testTimeout: 2 * PATIENCE_MS });
 let dynamo: LocalDynamo;
 /** Every command that an adapter has sent, and whether it read consistently. */
 const sent: { readonly name: string; readonly input: Record<string, unknown> }[] = [];
@@ -37,17 +38,29 @@ beforeAll(async () => {
 afterAll(() => dynamo?.stop());
 
 // A new table for each store.
-sessionStoreContract("DynamoDB", async () => dynamoSessionStore(dynamo.client, await dynamo.table("sessions")));
-passStoreContract("DynamoDB", async () => dynamoPassStore(dynamo.client, await dynamo.table("passes")));
-approvalStoreContract("DynamoDB", async () => dynamoApprovalStore(dynamo.client, await dynamo.table("approvals")));
-leaseStoreContract("DynamoDB", async () => dynamoLeaseStore(dynamo.client, await dynamo.table("coordination")));
-cancelKeysContract("DynamoDB", async () =>
-  dynamoCancelKeys(dynamo.client, await dynamo.table("coordination"), Date.now),
+sessionStoreContract("DynamoDB", async () =>
+  dynamoSessionStore(dynamo.client, await dynamo.table("sessions"), PATIENCE_MS),
 );
-signInStoreContract("DynamoDB", async () => dynamoSignInStore(dynamo.client, await dynamo.table("signIns")));
-peopleStoreContract("DynamoDB", async () => dynamoPeopleStore(dynamo.client, await dynamo.table("people")));
+passStoreContract("DynamoDB", async () => dynamoPassStore(dynamo.client, await dynamo.table("passes"), PATIENCE_MS));
+approvalStoreContract("DynamoDB", async () =>
+  dynamoApprovalStore(dynamo.client, await dynamo.table("approvals"), PATIENCE_MS),
+);
+leaseStoreContract("DynamoDB", async () =>
+  dynamoLeaseStore(dynamo.client, await dynamo.table("coordination"), PATIENCE_MS),
+);
+cancelKeysContract("DynamoDB", async () =>
+  dynamoCancelKeys(dynamo.client, await dynamo.table("coordination"), Date.now, PATIENCE_MS),
+);
+signInStoreContract("DynamoDB", async () =>
+  dynamoSignInStore(dynamo.client, await dynamo.table("signIns"), PATIENCE_MS),
+);
+peopleStoreContract("DynamoDB", async () =>
+  dynamoPeopleStore(dynamo.client, await dynamo.table("people"), PATIENCE_MS),
+);
+sshKeyStoreContract("DynamoDB", async () =>
+  dynamoSshKeyStore(dynamo.client, await dynamo.table("people"), PATIENCE_MS),
+);
 sentMailsContract("DynamoDB", async () => dynamoSentMails(dynamo.client, await dynamo.table("coordination")));
-sshKeyStoreContract("DynamoDB", async () => dynamoSshKeyStore(dynamo.client, await dynamo.table("people")));
 
 describe("what the stores have asked DynamoDB while they passed", () => {
   it("was never a scan, and each read was strongly consistent", () => {

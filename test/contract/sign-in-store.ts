@@ -215,9 +215,9 @@ function usedOnce(make: () => Promise<SignInStore>): void {
   });
 }
 
-function accessEnds(make: () => SignInStore): void {
+function accessEnds(make: () => Promise<SignInStore>): void {
   test("remembers when somebody's access was ended last, and knows of nobody else's", async () => {
-    const store = make();
+    const store = await make();
     expect(await store.notBefore(alice.id)).toBeUndefined();
     await store.endAccess(alice.id, NOW);
     expect(await store.notBefore(alice.id)).toBe(NOW);
@@ -228,7 +228,7 @@ function accessEnds(make: () => SignInStore): void {
   });
 
   test("never lets an earlier end replace a later one, also of two at once", async () => {
-    const store = make();
+    const store = await make();
     await Promise.all([NOW + 3, NOW + 9, NOW].map((at) => store.endAccess(alice.id, at)));
     expect(await store.notBefore(alice.id)).toBe(NOW + 9);
     await store.endAccess(alice.id, NOW - 1);
@@ -236,7 +236,7 @@ function accessEnds(make: () => SignInStore): void {
   });
 
   test("keeps who acts for the principal of an approved request", async () => {
-    const store = make();
+    const store = await make();
     const acted: Principal = { ...alice, actors: ["https://idp.example|agent" as PrincipalId] };
     const { userCode, deviceCode } = await pending(store);
     await store.decideDevice(userCode, { kind: "approved", principal: acted }, NOW);

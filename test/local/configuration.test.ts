@@ -4,8 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pino } from "pino";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { Configuration } from "../../core/config/configuration.ts";
 import { UNGUARDED } from "../../core/policy/unguarded.ts";
-import { type Configuration, watchConfiguration } from "../../local/configuration.ts";
+import { watchConfiguration } from "../../local/configuration.ts";
 
 const policy = (id: string): string => `@id("${id}") permit (principal, action, resource);`;
 

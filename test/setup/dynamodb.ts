@@ -15,6 +15,8 @@ import { type TableId, TABLES } from "../../aws/tables.ts";
 
 /** A Java machine starts in there, on a busy machine too. */
 const START_DEADLINE_MS = 60_000;
+/** What tests give a store on the local engine, which shares two cores with them: none of them is about how slow those are. */
+export const PATIENCE_MS = 60_000;
 
 export interface LocalDynamo {
   readonly client: DynamoDBClient;
@@ -36,7 +38,7 @@ export async function startDynamo(): Promise<LocalDynamo> {
   const kill = (): void => void engine.kill("SIGKILL");
   process.once("exit", kill); // however the tests end, no Java machine stays
   const connect = (options: DynamoDBClientConfig = {}): DynamoDBClient =>
-    new DynamoDBClient({ ...clientOptions(), ...localSettings(`http://127.0.0.1:${port}`), ...options });
+    new DynamoDBClient({ ...clientOptions(PATIENCE_MS / 3), ...localSettings(`http://127.0.0.1:${port}`), ...options });
   const client = connect();
   try {
     await ready(client, engine);

@@ -8,6 +8,7 @@ import type { Hono } from "hono";
 import { pino } from "pino";
 import type { OidcProvider } from "../../../core/config/identity.ts";
 import { auditTo } from "../../../core/audit/audit.ts";
+import { NO_SERVICES } from "../../../core/config/services.ts";
 import type { Principal, PrincipalId } from "../../../core/identity/principal.ts";
 import { type TokenUse, issueSessionToken } from "../../../core/identity/session-token.ts";
 import type { TokenId } from "../../../core/ports/sign-in-store.ts";
@@ -71,6 +72,7 @@ export function depsInMemory(over: Partial<AuthDeps> & Pick<AuthDeps, "baseUrl">
     sessions: sqliteSessionStore(db),
     sshKeys: sqliteSshKeyStore(db),
     connections: () => CONNECTIONS,
+    services: () => NO_SERVICES,
     gateway: { host: "gateway.example", port: 5432, caPem: CA_PEM },
     clock: () => Date.now() + ahead,
     logger: pino({ base: null }, { write: (line: string) => void log.push(line) }),
