@@ -3,7 +3,7 @@ import { z } from "zod";
 import { SallyportError } from "../../core/errors.ts";
 import type { SecretVault } from "../../core/ports/secret-vault.ts";
 import { type PemPair, makeAuthority, makeServerPair } from "../../core/tls/certificates.ts";
-import { newOpensshKey } from "./openssh-key.ts";
+import { newOpensshKey, opensshPublicKey } from "./openssh-key.ts";
 
 const KEY_BYTES = 32;
 /** Clients trust the authority, whose ten years bound this; who wants it shorter raises the generation more often. */
@@ -27,6 +27,11 @@ export interface EnsureDeps {
   readonly now: () => Date;
 }
 
+/** What everybody may know of a secret: of an SSH host key, `type base64`. */
+export interface PublicHalf {
+  readonly publicKey?: string;
+}
+
 /**
  * Sees to it that the secret has a value. One that is there stays, whoever put it there, unless the generation was raised since
  * the last deployment: then a new value becomes the current one, and the old one stays as the previous.
@@ -38,10 +43,21 @@ export async function ensureSecret(
   ask: Wanted,
   before: Wanted | undefined,
   request: string,
-): Promise<void> {
-  const current = await deps.vault.current(ask.secret);
-  if (current !== undefined && !isToBeReplaced(ask, before, current)) return;
-  await deps.vault.put(ask.secret, await valueOf(deps, ask, request), request);
+): Promise<PublicHalf> {
+  const { vault } = deps;
+  const current = await vault.current(ask.secret);
+  if (current === undefined || isToBeReplaced(ask, before, current))
+    await vault.put(ask.secret, await valueOf(deps, ask, request), request);
+  // Read again: of two requests that are one, the first has decided.
+  return ask.kind === "ssh" ? { publicKey: publicKeyOf((await vault.current(ask.secret)) ?? "") } : {};
+}
+
+function publicKeyOf(privateKey: string): string {
+  const key = opensshPublicKey(privateKey);
+  if (key !== undefined) return key;
+  throw new SallyportError("configuration-invalid", "the secret of the SSH host key holds none without a passphrase", {
+    hint: "Restore its previous version in Secrets Manager, then deploy again.",
+  });
 }
 
 function isToBeReplaced(ask: Wanted, before: Wanted | undefined, current: string): boolean {

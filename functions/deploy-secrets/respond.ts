@@ -1,6 +1,6 @@
 import type { CloudFormationCustomResourceEvent, CloudFormationCustomResourceResponse } from "aws-lambda";
 import { SallyportError, asSallyportError } from "../../core/errors.ts";
-import { type EnsureDeps, type Wanted, ensureSecret, wanted } from "./ensure.ts";
+import { type EnsureDeps, type PublicHalf, type Wanted, ensureSecret, wanted } from "./ensure.ts";
 
 /** CloudFormation reads no longer reason. Characters. */
 const MAX_REASON = 1000;
@@ -20,17 +20,17 @@ export async function respond(deps: RespondDeps, event: CloudFormationCustomReso
     RequestId: event.RequestId,
     LogicalResourceId: event.LogicalResourceId,
   };
-  const failure = await attempt(deps, event);
+  const done = await attempt(deps, event);
   const secret: unknown = event.ResourceProperties["secret"];
   const response: CloudFormationCustomResourceResponse =
-    failure === undefined
-      ? { ...about, Status: "SUCCESS", PhysicalResourceId: idOf(event, secret) }
-      : {
+    done instanceof SallyportError
+      ? {
           ...about,
           Status: "FAILED",
           PhysicalResourceId: idOf(event, secret),
-          Reason: `${failure.message}. ${failure.hint ?? ""}`.slice(0, MAX_REASON),
-        };
+          Reason: `${done.message}. ${done.hint ?? ""}`.slice(0, MAX_REASON),
+        }
+      : { ...about, Status: "SUCCESS", PhysicalResourceId: idOf(event, secret), Data: done };
   await deps.answer(event.ResponseURL, JSON.stringify(response));
 }
 
@@ -42,12 +42,11 @@ function idOf(event: CloudFormationCustomResourceEvent, secret: unknown): string
 async function attempt(
   deps: EnsureDeps,
   event: CloudFormationCustomResourceEvent,
-): Promise<SallyportError | undefined> {
-  if (event.RequestType === "Delete") return undefined;
+): Promise<PublicHalf | SallyportError> {
+  if (event.RequestType === "Delete") return {};
   try {
     const before = event.RequestType === "Update" ? wanted.safeParse(event.OldResourceProperties).data : undefined;
-    await ensureSecret(deps, parsed(event.ResourceProperties), before, event.RequestId);
-    return undefined;
+    return await ensureSecret(deps, parsed(event.ResourceProperties), before, event.RequestId);
   } catch (thrown) {
     return asSallyportError(thrown, "internal", "the secret could not be made");
   }

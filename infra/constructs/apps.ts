@@ -33,6 +33,7 @@ export class Apps extends Construct {
     data.tables.grantRead(auth, "sessions");
     data.configurations.grantRead(auth);
     data.secrets.grantTls(auth);
+    data.secrets.tellSshPublicKey(auth);
     data.audit.grantWrite(auth);
 
     const approvals = this.app("approvals", "Approvals", props);

@@ -22,6 +22,7 @@ export class DeployedSecrets extends Construct {
   private readonly maskingKey: CfnSecret;
   private readonly tls: CfnSecret;
   private readonly sshHostKey: CfnSecret;
+  private readonly sshHostKeyMade: CustomResource;
   private readonly origin: CfnSecret;
 
   constructor(scope: Construct, id: string, gatewayHost: string, key: IKey, context: FunctionContext) {
@@ -42,7 +43,10 @@ export class DeployedSecrets extends Construct {
     this.origin = this.secret("Origin", "shows the API that a request came through the distribution");
     this.made("Origin", this.origin, { kind: "key", generation: 1 });
     this.sshHostKey = this.secret("SshHostKey", "the gateway's SSH host key");
-    this.made("SshHostKey", this.sshHostKey, { kind: "ssh", generation: settings.sshHostKeyGeneration });
+    this.sshHostKeyMade = this.made("SshHostKey", this.sshHostKey, {
+      kind: "ssh",
+      generation: settings.sshHostKeyGeneration,
+    });
     const authority = this.secret("TlsAuthority", "the authority of the gateway's certificate");
     this.tls = this.secret("Tls", "the gateway's certificate, its key and its authority");
     this.made("Tls", this.tls, {
@@ -67,6 +71,11 @@ export class DeployedSecrets extends Construct {
 
   grantSshHostKey(program: Program): void {
     this.grant(program, ENVIRONMENT.sshHostKeySecret, this.sshHostKey);
+  }
+
+  /** Its public half, which the maker answers: who shows it need not read the private one. */
+  tellSshPublicKey(program: Program): void {
+    program.addEnvironment(ENVIRONMENT.sshPublicHostKey, this.sshHostKeyMade.getAttString("publicKey"));
   }
 
   grantOrigin(program: Program): void {
@@ -97,7 +106,7 @@ export class DeployedSecrets extends Construct {
     return secret;
   }
 
-  private made(id: string, secret: CfnSecret, properties: Readonly<Record<string, string | number>>): void {
+  private made(id: string, secret: CfnSecret, properties: Readonly<Record<string, string | number>>): CustomResource {
     const made = new CustomResource(this, `${id}Made`, {
       serviceToken: this.maker.functionArn,
       resourceType: "Custom::SallyportSecret",
@@ -105,5 +114,6 @@ export class DeployedSecrets extends Construct {
     });
     // Not before its maker may read and write it.
     made.node.addDependency(this.maker.role ?? this.maker);
+    return made;
   }
 }

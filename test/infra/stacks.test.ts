@@ -452,6 +452,10 @@ describe("whoever is on call", () => {
 });
 
 describe("the templates", () => {
+  it("are made without asking an account for anything", () => {
+    expect(made.missing).toEqual([]);
+  });
+
   it("are as they were", () => {
     for (const [name, template] of Object.entries(made.templates)) {
       // The names of assets are digests of code, which these are not about.

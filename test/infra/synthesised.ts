@@ -23,9 +23,11 @@ export type StackName = "network" | "data" | "api" | "gateway" | "observability"
 
 export interface Synthesised {
   readonly templates: Readonly<Record<StackName, Template>>;
+  /** What would have to be asked of an account. */
+  readonly missing: readonly string[];
   /** Of all stacks. */
   readonly resources: readonly Resource[];
-  of(type: string): readonly Resource[];
+  readonly of: (type: string) => readonly Resource[];
 }
 
 const cdkJson = z.object({ context: z.record(z.string(), z.unknown()) });
@@ -73,11 +75,12 @@ export function synthesise(
   });
   const given: Readonly<Record<string, unknown>> = { settings: "infra/settings.example.json", ...overrides };
   const stacks = sallyport(app, readSettings({ context: (name) => given[name], environment: {} }), code);
-  app.synth();
+  const { missing = [] } = app.synth().manifest;
   const names: readonly StackName[] = ["network", "data", "api", "gateway", "observability"];
   const templates = Object.fromEntries(names.map((name) => [name, Template.fromStack(stacks[name])]));
   const resources = names.flatMap((stack) => resourcesOf(templates[stack], stack));
   return {
+    missing: missing.map(({ key }) => key),
     templates: templates as Record<StackName, Template>,
     resources,
     of: (type) => resources.filter((one) => one.type === type),

@@ -2,7 +2,7 @@ import ssh2 from "ssh2";
 import { X509Certificate, createPrivateKey } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { type Wanted, ensureSecret } from "../../../functions/deploy-secrets/ensure.ts";
-import { newOpensshKey } from "../../../functions/deploy-secrets/openssh-key.ts";
+import { newOpensshKey, opensshPublicKey } from "../../../functions/deploy-secrets/openssh-key.ts";
 import { type MemoryVault, memoryVault } from "./memory-vault.ts";
 
 const NOW = new Date("2026-11-28T12:00:00Z");
@@ -35,11 +35,15 @@ describe("a deployment's secrets", () => {
   });
 
   it("stay as they are at every later deployment, whoever put them there", async () => {
-    for (const ask of [KEY, SSH, TLS]) {
+    for (const [ask, own] of [
+      [KEY, "the operator's own"],
+      [SSH, newOpensshKey()],
+      [TLS, "the operator's own"],
+    ] as const) {
       const vault = memoryVault();
-      await vault.put(ask.secret, "the operator's own", "request-of-theirs");
-      expect(await ensure(vault, ask)).toBe("the operator's own");
-      expect(await ensure(vault, ask, ask)).toBe("the operator's own");
+      await vault.put(ask.secret, own, "request-of-theirs");
+      expect(await ensure(vault, ask)).toBe(own);
+      expect(await ensure(vault, ask, ask)).toBe(own);
     }
   });
 
@@ -107,6 +111,16 @@ describe("the SSH host key", () => {
       expect(parsed).toMatchObject({ type: "ssh-ed25519", comment: "sallyport" });
       expect((parsed as ssh2.ParsedKey).isPrivateKey()).toBe(true);
     }
+  });
+
+  it("has its public half told, and a key with a passphrase is none", async () => {
+    const vault = memoryVault();
+    const made = await ensureSecret({ vault, now: () => NOW }, SSH, undefined, "request-public");
+    const parsed = ssh2.utils.parseKey((await vault.current(SSH.secret)) ?? "") as ssh2.ParsedKey;
+    expect(made).toEqual({ publicKey: `ssh-ed25519 ${parsed.getPublicSSH().toString("base64")}` });
+    const locked = ssh2.utils.generateKeyPairSync("ed25519", { passphrase: "hunter2", cipher: "aes256-ctr", rounds: 16 }).private;
+    for (const wrong of [locked, "", "-----BEGIN OPENSSH PRIVATE KEY-----", newOpensshKey().slice(0, 90)])
+      expect(opensshPublicKey(wrong)).toBeUndefined();
   });
 
   it("signs what its public half verifies", () => {

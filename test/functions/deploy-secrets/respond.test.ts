@@ -46,6 +46,7 @@ describe("the custom resource of secrets", () => {
       StackId: COMMON.StackId,
       RequestId: COMMON.RequestId,
       LogicalResourceId: COMMON.LogicalResourceId,
+      Data: {},
     });
     expect(vault.versions.get("arn:key")).toHaveLength(1);
   });
