@@ -30,7 +30,7 @@ export class Notify extends Construct {
     );
     tellApp(this.function, app);
     grantMail(this, this.function, context.settings);
-    data.tables.grantReadWrite(this.function, "approvals");
+    data.tables.grantReadWrite(this.function, "approvals", "coordination");
     data.tables.grantRead(this.function, "people", "sessions");
     data.configurations.grantRead(this.function);
     data.secrets.grantTokenKey(this.function);
