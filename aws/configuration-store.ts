@@ -1,26 +1,15 @@
 import type { S3Client } from "@aws-sdk/client-s3";
-import type { Digest } from "../core/brand.ts";
 import { checkBundle } from "../core/config/bundle.ts";
-import { bundleJson, bundleOf, historyOf, isVersion, MAX_BUNDLE_JSON_BYTES } from "../core/config/bundle-json.ts";
+import { bundleJson } from "../core/config/bundle-json.ts";
 import { SallyportError } from "../core/errors.ts";
 import type { Clock } from "../core/ports/clock.ts";
 import { type ConfigurationStore, HISTORY, type PublishedVersion } from "../core/ports/configuration-store.ts";
 import { answered } from "./answered.ts";
-import { getBounded, type Place, putIf, putOnce } from "./s3-objects.ts";
+import { bounded, CURRENT, keyOf, readingHistory, s3ConfigurationReader } from "./configuration-reader.ts";
+import { type Place, putIf, putOnce } from "./s3-objects.ts";
 
-const CURRENT = "current.json";
-/** A publishing has some 150 bytes, its author at most a few hundred. */
-const MAX_CURRENT_BYTES = 1 << 20;
 const MAX_BY = 320;
 const JSON_TYPE = "application/json";
-/** Functions and tasks wait for it at their start. */
-const DEADLINE_MS = 10_000;
-const bounded = { deadlineMs: DEADLINE_MS };
-
-interface History {
-  readonly etag: string;
-  readonly entries: readonly PublishedVersion[];
-}
 
 export interface S3ConfigurationStoreOptions {
   readonly client: S3Client;
@@ -34,14 +23,7 @@ export interface S3ConfigurationStoreOptions {
  */
 export function s3ConfigurationStore({ client, bucket, clock }: S3ConfigurationStoreOptions): ConfigurationStore {
   const place: Place = { client, bucket };
-  let seen: History | undefined;
-  /** A poll that finds nothing new moves no bytes (If-None-Match). */
-  const history = async (signal: AbortSignal): Promise<History | undefined> => {
-    const there = await getBounded(place, CURRENT, MAX_CURRENT_BYTES, signal, seen?.etag);
-    if (there === "unchanged") return seen;
-    seen = there && { etag: there.etag, entries: historyOf(there.bytes.toString("utf8")) };
-    return seen;
-  };
+  const history = readingHistory(place);
   return {
     publish: async (files, by, expected) => {
       const { version } = checkBundle(files);
@@ -64,28 +46,9 @@ export function s3ConfigurationStore({ client, bucket, clock }: S3ConfigurationS
       };
       return answered("publish a configuration", publish, bounded);
     },
-    current: () =>
-      answered("tell the configuration in force", async (signal) => (await history(signal))?.entries[0], bounded),
-    versions: (limit) =>
-      answered(
-        "list configurations",
-        async (signal) => (await history(signal))?.entries.slice(0, limit) ?? [],
-        bounded,
-      ),
-    get: (version) =>
-      answered(
-        "read a configuration",
-        async (signal) => {
-          const there = isVersion(version) && (await getBounded(place, keyOf(version), MAX_BUNDLE_JSON_BYTES, signal));
-          if (!there) throw new SallyportError("not-found", "there is no such version of the configuration");
-          return bundleOf(there.bytes.toString("utf8"), version);
-        },
-        bounded,
-      ),
+    ...s3ConfigurationReader(place, history),
   };
 }
-
-const keyOf = (version: Digest): string => `versions/${version}.json`;
 
 function same(one: PublishedVersion | undefined, other: PublishedVersion): boolean {
   return one?.version === other.version && one.by === other.by && one.at === other.at;

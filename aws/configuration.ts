@@ -63,6 +63,7 @@ export async function followConfiguration(options: FollowedOptions): Promise<Fol
     connections: () => parts.connections,
     policies: () => parts.policies,
     directory: () => parts.directory,
+    services: () => parts.services,
     masking: () => parts.masking,
     parts: () => parts,
     reload,

@@ -50,6 +50,8 @@ export const ENVIRONMENT = {
   admins: "SALLYPORT_ADMINS",
   /** Folder of the spools, on a file system that outlives the task. */
   spool: "SALLYPORT_SPOOL",
+  /** Seconds for which scheduled work watches whether a task renews its lease; 60 where it is not set. */
+  abandonedAfterSeconds: "SALLYPORT_ABANDONED_AFTER_SECONDS",
   logLevel: "SALLYPORT_LOG_LEVEL",
   /** Where the gateway task listens: an address, 0.0.0.0 by default, and the ports of PostgreSQL, SSH and its health. */
   listenHost: "SALLYPORT_LISTEN_HOST",

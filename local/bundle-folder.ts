@@ -1,6 +1,6 @@
 import { readFile, stat } from "node:fs/promises";
 import path from "node:path";
-import { BUNDLE_FILES, type BundleFiles, MAX_BUNDLE_BYTES, POLICY_FOLDER } from "../core/config/bundle.ts";
+import { BUNDLE_FILES, type BundleFiles, MAX_BUNDLE_BYTES, POLICY_FOLDER } from "../core/config/bundle-files.ts";
 import { asSallyportError, SallyportError } from "../core/errors.ts";
 import { systemCode } from "./files.ts";
 import { readPolicyFiles } from "./policy-files.ts";

@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { Digest } from "../brand.ts";
 import { SallyportError } from "../errors.ts";
 import type { PublishedVersion } from "../ports/configuration-store.ts";
-import { type BundleFiles, MAX_BUNDLE_BYTES, sorted, versionOf } from "./bundle.ts";
+import { type BundleFiles, MAX_BUNDLE_BYTES, sorted, versionOf } from "./bundle-files.ts";
 
 /** A byte of text has at most six of JSON (`\u0001`); names and brackets are the rest. */
 export const MAX_BUNDLE_JSON_BYTES = 6 * MAX_BUNDLE_BYTES + (1 << 20);

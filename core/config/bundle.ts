@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { parse } from "yaml";
 import type { Digest } from "../brand.ts";
 import { asSallyportError, SallyportError } from "../errors.ts";
@@ -6,22 +5,12 @@ import { parseMasking } from "../masking/config.ts";
 import type { MaskingConfig } from "../masking/masking.ts";
 import { loadPolicies } from "../policy/policy-set.ts";
 import type { Policies } from "../policy/verdict.ts";
-import { type Connections, parseConnections } from "./connections.ts";
-import { type Directory, parseDirectory } from "./directory.ts";
+import { BUNDLE_FILES, type BundleFiles, MAX_BUNDLE_BYTES, POLICY_FOLDER, versionOf } from "./bundle-files.ts";
+import { parseConnectionsText, parseDirectoryText, servicesIn } from "./bundle-parts.ts";
+import type { Connections } from "./connections.ts";
+import type { Directory } from "./directory.ts";
+import { NO_SERVICES, type Services } from "./services.ts";
 
-/** The texts of a configuration by name: of the files below, and of `policies/NAME.cedar`. */
-export type BundleFiles = ReadonlyMap<string, string>;
-
-export const BUNDLE_FILES = {
-  connections: "connections.yaml",
-  directory: "directory.yaml",
-  masking: "masking.yaml",
-  services: "services.yaml",
-} as const;
-export const POLICY_FOLDER = "policies/";
-
-/** Text that people wrote and review, all of it together: what has more was given by mistake, and a function takes 6 MB a call. */
-export const MAX_BUNDLE_BYTES = 4 << 20;
 const MAX_FILES = 1_000;
 const POLICY_NAME = /^policies\/[A-Za-z0-9_][A-Za-z0-9._-]{0,127}\.cedar$/;
 /** As long as the deployment's own, which whoever only checks does not have. */
@@ -34,20 +23,8 @@ export interface BundleParts {
   readonly policies: Policies;
   readonly directory: Directory;
   readonly masking: MaskingConfig;
-  /** The text of `services.yaml`, where there is one. */
-  readonly services: string | undefined;
-}
-
-/** Which configuration it is: the SHA-256 of names and texts, sorted by name, as JSON. */
-export function versionOf(files: BundleFiles): Digest {
-  return createHash("sha256")
-    .update(JSON.stringify(sorted(files)))
-    .digest("hex") as Digest;
-}
-
-/** Names and texts in the order in which a version counts them. */
-export function sorted(files: BundleFiles): [string, string][] {
-  return [...files].toSorted(([one], [other]) => (one < other ? -1 : 1));
+  /** Nobody but people where there is no file. */
+  readonly services: Services;
 }
 
 /**
@@ -64,12 +41,11 @@ export function parseBundle(files: BundleFiles, maskingKey: Uint8Array): BundleP
     faults.push(`${name} is missing`);
     return undefined;
   };
-  const connections = part(BUNDLE_FILES.connections, (text) => parseConnections(parse(text)));
-  const directory = part(BUNDLE_FILES.directory, (text) => parseDirectory(parse(text) ?? { people: [] }));
+  const connections = part(BUNDLE_FILES.connections, parseConnectionsText);
+  const directory = part(BUNDLE_FILES.directory, parseDirectoryText);
   const masking = part(BUNDLE_FILES.masking, (text) => parseMasking(parse(text), maskingKey));
   const policies = attempt(faults, "the policies", () => loadPolicies(policyFiles(files)));
-  const services = files.get(BUNDLE_FILES.services);
-  if (services !== undefined) attempt(faults, BUNDLE_FILES.services, () => void parse(services));
+  const services = attempt(faults, BUNDLE_FILES.services, () => servicesIn(files)) ?? NO_SERVICES;
   if (faults.length > 0 || !connections || !directory || !masking || !policies)
     throw new SallyportError("configuration-invalid", `the configuration is not valid:\n${faults.join("\n")}`, {
       hint: "A file that shall say nothing is there all the same: whoever forgets one has not meant to take its guards away.",

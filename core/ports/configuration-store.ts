@@ -1,5 +1,5 @@
 import type { Digest, Instant } from "../brand.ts";
-import type { BundleFiles } from "../config/bundle.ts";
+import type { BundleFiles } from "../config/bundle-files.ts";
 
 /** That somebody made a configuration the one in force. */
 export interface PublishedVersion {

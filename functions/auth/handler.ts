@@ -13,7 +13,7 @@ import { dynamoSshKeyStore } from "../../aws/dynamo/ssh-key-store.ts";
 import { ENVIRONMENT } from "../../aws/environment.ts";
 import { arnOf, text, told, whole } from "../../aws/told.ts";
 import { auditTo } from "../../core/audit/audit.ts";
-import { connectionsIn } from "../../core/config/bundle-parts.ts";
+import { connectionsIn, servicesIn } from "../../core/config/bundle-parts.ts";
 import { parseIdentity, resolveIdentity } from "../../core/config/identity.ts";
 import { apiHandler } from "../shared/api-handler.ts";
 import { followedPart } from "../shared/followed-part.ts";
@@ -30,12 +30,12 @@ export const handler = apiHandler(logger, async () => {
   const dynamo = new DynamoDBClient(clientOptions());
   const s3 = new S3Client(s3Options(process.env));
   const identity = parseIdentity(json(names.identity), ENVIRONMENT.identity);
-  const [providers, tls, connections] = await Promise.all([
+  const [providers, tls, configuration] = await Promise.all([
     resolveIdentity(identity, { get: secrets.text }),
     secrets.tls(names.tlsSecret),
     followedPart({
       store: s3ConfigurationReader({ client: s3, bucket: names.configBucket }),
-      read: connectionsIn,
+      read: (files) => ({ connections: connectionsIn(files), services: servicesIn(files) }),
       clock: Date.now,
       logger,
     }),
@@ -49,7 +49,8 @@ export const handler = apiHandler(logger, async () => {
     people: dynamoPeopleStore(dynamo, names.peopleTable),
     sessions: dynamoSessionStore(dynamo, names.sessionsTable),
     sshKeys: dynamoSshKeyStore(dynamo, names.peopleTable),
-    connections: () => [...connections.current().values()],
+    connections: () => [...configuration.current().connections.values()],
+    services: () => configuration.current().services,
     gateway: { host: names.gatewayHost, port: names.postgresPort, caPem: tls.ca, ssh: sshAddress(names) },
     clock: Date.now,
     logger,
@@ -58,7 +59,7 @@ export const handler = apiHandler(logger, async () => {
   });
   const following = {
     fetch: async (...asked: Parameters<typeof app.fetch>) => {
-      await connections.look();
+      await configuration.look();
       return app.fetch(...asked);
     },
   };

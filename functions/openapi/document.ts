@@ -1,6 +1,7 @@
 import { createDocument } from "zod-openapi";
 import { APPROVALS_PATHS } from "../approvals/openapi.ts";
 import { AUTH_PATHS } from "../auth/openapi.ts";
+import { CONFIG_PATHS } from "../config/openapi.ts";
 import { REPLAY_PATHS } from "../replay/openapi.ts";
 import { operation, type Paths } from "./operation.ts";
 
@@ -12,6 +13,7 @@ export const PATHS: Paths = {
   ...AUTH_PATHS,
   ...APPROVALS_PATHS,
   ...REPLAY_PATHS,
+  ...CONFIG_PATHS,
   "/api/openapi.json": {
     get: operation({ summary: "This document", open: true, answer: ["application/json", undefined] }),
   },

@@ -5,7 +5,8 @@ import { SallyportError } from "../../core/errors.ts";
 import type { LeaseStore } from "../../core/ports/lease-store.ts";
 import type { EvidenceStores } from "./closing.ts";
 import { recoverSpool } from "./recover-spool.ts";
-import { type Monotonic, spoolClaims, spoolLease } from "./spool-lease.ts";
+import { spoolLease } from "../../core/recording/spool-lease.ts";
+import { type Monotonic, spoolClaims } from "./spool-lease.ts";
 
 interface RecoveryOptions extends EvidenceStores {
   readonly spool: string;

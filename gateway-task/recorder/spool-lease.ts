@@ -1,12 +1,9 @@
 import { SallyportError } from "../../core/errors.ts";
 import type { LeaseStore } from "../../core/ports/lease-store.ts";
+import { LEASE_TTL_MS, spoolLease } from "../../core/recording/spool-lease.ts";
 
-/** A task whose lease nobody has seen renewed for this long is dead: another one takes its spool. */
-export const LEASE_TTL_MS = 15_000;
 /** A task that could not renew for this long ends its sessions: well before anybody may take its spool. */
 export const LEASE_LOST_MS = 12_000;
-
-export const spoolLease = (task: string): string => `spool/${task}`;
 
 /** Milliseconds of a clock that only goes forward, and that nobody sets. */
 export type Monotonic = () => number;

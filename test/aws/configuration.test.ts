@@ -2,7 +2,7 @@ import { pino } from "pino";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { followConfiguration, type FollowedConfiguration } from "../../aws/configuration.ts";
 import type { Digest } from "../../core/brand.ts";
-import { type BundleFiles, versionOf } from "../../core/config/bundle.ts";
+import { type BundleFiles, versionOf } from "../../core/config/bundle-files.ts";
 import { SallyportError } from "../../core/errors.ts";
 import { bundle } from "../setup/bundles.ts";
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Digest } from "../../core/brand.ts";
-import { versionOf } from "../../core/config/bundle.ts";
+import { versionOf } from "../../core/config/bundle-files.ts";
 import type { Clock } from "../../core/ports/clock.ts";
 import type { ConfigurationStore } from "../../core/ports/configuration-store.ts";
 import { bundle } from "../setup/bundles.ts";

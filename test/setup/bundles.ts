@@ -1,4 +1,4 @@
-import type { BundleFiles } from "../../core/config/bundle.ts";
+import type { BundleFiles } from "../../core/config/bundle-files.ts";
 
 /** A valid configuration, with these files in it instead; undefined takes one out. */
 export function bundle(over: Readonly<Record<string, string | undefined>> = {}): BundleFiles {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { checkBundle, parseBundle, versionOf } from "../../../core/config/bundle.ts";
+import { versionOf } from "../../../core/config/bundle-files.ts";
+import { checkBundle, parseBundle } from "../../../core/config/bundle.ts";
 import { readBundleFolder } from "../../../local/bundle-folder.ts";
 import { bundle } from "../../setup/bundles.ts";
 

@@ -1,12 +1,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import type { LeaseStore } from "../../../core/ports/lease-store.ts";
-import {
-  LEASE_LOST_MS,
-  LEASE_TTL_MS,
-  leaseKeeper,
-  spoolClaims,
-  spoolLease,
-} from "../../../gateway-task/recorder/spool-lease.ts";
+import { LEASE_TTL_MS, spoolLease } from "../../../core/recording/spool-lease.ts";
+import { LEASE_LOST_MS, leaseKeeper, spoolClaims } from "../../../gateway-task/recorder/spool-lease.ts";
 import { openDatabase } from "../../../local/database.ts";
 import { sqliteLeaseStore } from "../../../local/lease-store.ts";
 

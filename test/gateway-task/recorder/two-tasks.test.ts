@@ -9,7 +9,7 @@ import { dynamoSessionStore } from "../../../aws/dynamo/session-store.ts";
 import { FRAME_KIND, readFrames } from "../../../core/recording/frame.ts";
 import { readSession } from "../../../core/recording/reader.ts";
 import { verifySession } from "../../../core/recording/verify.ts";
-import { LEASE_TTL_MS } from "../../../gateway-task/recorder/spool-lease.ts";
+import { LEASE_TTL_MS } from "../../../core/recording/spool-lease.ts";
 import { fileChunkStore } from "../../../local/chunk-store.ts";
 import { fileSigner } from "../../../local/signer.ts";
 import { type LocalDynamo, startDynamo } from "../../setup/dynamodb.ts";
