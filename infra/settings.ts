@@ -85,6 +85,7 @@ const schema = z
     cpu: whole(512, 4096).default(1024),
     memory: whole(1024, 30_720).default(2048),
     architecture: z.enum(["arm64", "x86_64"]).default("x86_64"),
+    configFolder: z.string().min(1).default("config"),
     targetSecretPrefix: z
       .string()
       .regex(/^[A-Za-z0-9_.@-]+(\/[A-Za-z0-9_.@-]+)*\/$/, "ends in a slash, such as sallyport/targets/")

@@ -16,6 +16,8 @@ import type { GatewayStack } from "../stacks/gateway-stack.ts";
 import { METRICS, verdictsOf } from "./metrics.ts";
 
 const MINUTE = Duration.minutes(1);
+/** As often as `constructs/scheduled.ts` looks. */
+const SCHEDULE = Duration.minutes(15);
 const FIVE_MINUTES = Duration.minutes(5);
 /** What goes to a client is on disk within a second (invariant 1): twice that is a disk in trouble. */
 const LAG_MS = 2000;
@@ -82,6 +84,12 @@ function ofTasks(): Readonly<Record<string, Watched>> {
       threshold: SPOOL_AGE_SECONDS,
       periods: 3,
       meaning: "a recording waits to be stored",
+    },
+    AbandonedSpools: {
+      metric: new Metric({ ...METRICS.abandonedSpools, statistic: "Maximum", period: SCHEDULE }),
+      threshold: 1,
+      periods: 2,
+      meaning: "a task is gone, and no other has taken over its recordings",
     },
     UploadFailures: {
       metric: new Metric({ ...METRICS.uploadFailures, ...sum }),

@@ -1,4 +1,5 @@
 import { Construct } from "constructs";
+import { ENVIRONMENT } from "../../aws/environment.ts";
 import type { Identity } from "../identity.ts";
 import type { DataStack } from "../stacks/data-stack.ts";
 import type { Routed } from "./http-api.ts";
@@ -16,6 +17,7 @@ const SHAPES = {
 
 export interface AppsProps extends WebAppProps {
   readonly data: DataStack;
+  readonly gatewayHost: string;
   readonly identity: Identity;
   readonly context: FunctionContext;
 }
@@ -26,8 +28,9 @@ export class Apps extends Construct {
 
   constructor(scope: Construct, id: string, props: AppsProps) {
     super(scope, id);
-    const { data, identity } = props;
+    const { data, identity, gatewayHost } = props;
     const auth = this.app("auth", "Auth", props);
+    auth.addEnvironment(ENVIRONMENT.gatewayHost, gatewayHost);
     grantIdentity(auth, identity);
     data.tables.grantReadWrite(auth, "passes", "signIns", "people");
     data.tables.grantRead(auth, "sessions");
@@ -38,19 +41,16 @@ export class Apps extends Construct {
 
     const approvals = this.app("approvals", "Approvals", props);
     data.tables.grantReadWrite(approvals, "approvals");
-    data.tables.grantRead(approvals, "signIns", "people", "sessions");
-    data.configurations.grantRead(approvals);
+    data.tables.grantRead(approvals, "signIns", "people");
     data.audit.grantWrite(approvals);
 
     const replay = this.app("replay", "Replay", props);
-    data.tables.grantRead(replay, "sessions", "signIns", "people", "approvals");
+    data.tables.grantRead(replay, "sessions", "signIns");
     data.recordings.grantRead(replay);
-    data.configurations.grantRead(replay);
     data.signingKey.grantPublicKey(replay);
-    data.audit.grantWrite(replay);
 
     const config = this.app("config", "Config", props);
-    data.tables.grantRead(config, "signIns", "people");
+    data.tables.grantRead(config, "signIns");
     data.configurations.grantPublish(config);
     data.audit.grantWrite(config);
     this.functions = { auth, approvals, replay, config };

@@ -52,7 +52,7 @@ export class AuditLake extends Construct {
   grantWrite(program: Program): void {
     program.addEnvironment(ENVIRONMENT.auditBucket, this.bucket.bucketName);
     allow(program, {
-      actions: ["s3:PutObject", "s3:PutObjectRetention"],
+      actions: ["s3:PutObject"],
       resources: [objectsOf(this.bucket, (owner, value) => seenFrom(program, owner, value), FOLDER)],
       because: "Events are named by day and batch, which no deployment knows; the bucket and its folder bound them.",
     });

@@ -1,4 +1,4 @@
-/** What `gateway-task/metrics.ts` writes. */
+/** What `gateway-task/metrics.ts` and `functions/scheduled/metric-line.ts` write. */
 const NAMESPACE = "Sallyport";
 
 function metric(metricName: string): { readonly namespace: string; readonly metricName: string } {
@@ -14,6 +14,8 @@ export const METRICS = {
   spoolAgeSeconds: metric("SpoolAgeSeconds"),
   uploadFailures: metric("UploadFailures"),
   errors: metric("Errors"),
+  /** Once in each run of the scheduled work. */
+  abandonedSpools: metric("AbandonedSpools"),
 } as const;
 
 /** What a statement or a command met, or what came of one that was held; what is simply allowed is not counted. */

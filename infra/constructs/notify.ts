@@ -3,11 +3,11 @@ import { EventSourceMapping, StartingPosition } from "aws-cdk-lib/aws-lambda";
 import type { Queue } from "aws-cdk-lib/aws-sqs";
 import { Construct } from "constructs";
 import type { DataStack } from "../stacks/data-stack.ts";
+import { ENVIRONMENT } from "../../aws/environment.ts";
 import { allow } from "../program.ts";
 import { deadLetters } from "./dead-letters.ts";
 import { grantMail } from "./mail.ts";
 import { type FunctionContext, SallyportFunction } from "./sallyport-function.ts";
-import { type WebAppProps, tellApp } from "./web-app.ts";
 
 /** A mail that comes later than this tells of a request that nobody waits for any more. */
 const OLDEST = Duration.hours(1);
@@ -19,7 +19,7 @@ export class Notify extends Construct {
   readonly function: SallyportFunction;
   readonly failed: Queue;
 
-  constructor(scope: Construct, id: string, data: DataStack, app: WebAppProps, context: FunctionContext) {
+  constructor(scope: Construct, id: string, data: DataStack, publicUrl: string, context: FunctionContext) {
     super(scope, id);
     this.function = new SallyportFunction(
       this,
@@ -28,10 +28,10 @@ export class Notify extends Construct {
       { description: "mails who is asked for consent", timeoutSeconds: 60, memory: 512 },
       context,
     );
-    tellApp(this.function, app);
+    this.function.addEnvironment(ENVIRONMENT.publicUrl, publicUrl);
     grantMail(this, this.function, context.settings);
     data.tables.grantReadWrite(this.function, "approvals", "coordination");
-    data.tables.grantRead(this.function, "people", "sessions");
+    data.tables.grantRead(this.function, "people");
     data.configurations.grantRead(this.function);
     data.secrets.grantTokenKey(this.function);
     this.failed = deadLetters(this, "Failed");

@@ -10,12 +10,10 @@ const BECAUSE = "Objects are named by session and sequence, which no deployment 
 /** Chunks and manifests of recordings. */
 export class Recordings extends Construct {
   readonly bucket: Bucket;
-  private readonly settings: Settings;
   private readonly context: BucketContext;
 
   constructor(scope: Construct, id: string, settings: Settings, context: BucketContext) {
     super(scope, id);
-    this.settings = settings;
     this.context = context;
     this.bucket = evidenceBucket(this, "Bucket", settings, context);
   }
@@ -25,10 +23,9 @@ export class Recordings extends Construct {
     this.grant(program, ["s3:GetObject", "s3:GetObjectVersion"], DECRYPT);
   }
 
-  /** May also add to them, with a lock; may neither delete, nor shorten a lock, nor go round one. */
+  /** May also add to them: the bucket locks each. May neither delete, nor change a lock, nor go round one. */
   grantWrite(program: Program): void {
-    this.grant(program, ["s3:GetObject", "s3:PutObject", "s3:PutObjectRetention", "s3:AbortMultipartUpload"], USE_KEY);
-    program.addEnvironment(ENVIRONMENT.retentionDays, String(this.settings.retentionDays));
+    this.grant(program, ["s3:GetObject", "s3:PutObject"], USE_KEY);
   }
 
   private grant(program: Program, actions: readonly string[], keyActions: readonly string[]): void {

@@ -21,9 +21,7 @@ export class Scheduled extends Construct {
       { description: "looks for what was left behind", timeoutSeconds: 300, memory: 512, atOnce: 1 },
       context,
     );
-    data.tables.grantReadWrite(this.function, "sessions", "approvals", "coordination");
-    data.recordings.grantRead(this.function);
-    data.configurations.grantRead(this.function);
+    data.tables.grantRead(this.function, "sessions", "coordination");
     new Rule(this, "Rule", {
       description: "Sallyport: scheduled work",
       schedule: Schedule.rate(EVERY),

@@ -6,13 +6,11 @@ import type { Settings } from "../settings.ts";
 export interface WebAppProps {
   readonly settings: Settings;
   readonly publicUrl: string;
-  readonly gatewayHost: string;
 }
 
 /** What every app that people meet is told: where it is, and who is who. */
-export function tellApp(program: Program, { settings, publicUrl, gatewayHost }: WebAppProps): void {
+export function tellApp(program: Program, { settings, publicUrl }: WebAppProps): void {
   program.addEnvironment(ENVIRONMENT.publicUrl, publicUrl);
-  program.addEnvironment(ENVIRONMENT.gatewayHost, gatewayHost);
   program.addEnvironment(ENVIRONMENT.auditors, settings.auditors.join(","));
   program.addEnvironment(ENVIRONMENT.admins, settings.admins.join(","));
 }

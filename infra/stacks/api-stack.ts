@@ -3,6 +3,7 @@ import type { IBucket } from "aws-cdk-lib/aws-s3";
 import type { Construct } from "constructs";
 import { Apps } from "../constructs/apps.ts";
 import { AuditWriter } from "../constructs/audit-writer.ts";
+import { DeployedConfiguration } from "../constructs/deployed-configuration.ts";
 import { Edge } from "../constructs/edge.ts";
 import { ApiGateway, ROUTES, type Routed } from "../constructs/http-api.ts";
 import { Notify } from "../constructs/notify.ts";
@@ -42,12 +43,14 @@ export class ApiStack extends Stack {
       originSecretArn: data.secrets.originArn,
       accessLogs: data.accessLogs as IBucket,
     });
-    const app = { settings, publicUrl: this.edge.publicUrl, gatewayHost };
-    this.apps = new Apps(this, "Apps", { ...app, data, identity: identityOf(settings), context });
+    const app = { settings, publicUrl: this.edge.publicUrl };
+    this.apps = new Apps(this, "Apps", { ...app, gatewayHost, data, identity: identityOf(settings), context });
     for (const name of Object.keys(ROUTES) as Routed[]) this.gateway.route(name, this.apps.functions[name]);
-    this.notify = new Notify(this, "Notify", data, app, context);
+    this.notify = new Notify(this, "Notify", data, this.edge.publicUrl, context);
     this.auditWriter = new AuditWriter(this, "AuditWriter", data, context);
     this.scheduled = new Scheduled(this, "Scheduled", data, context);
+    // Tasks come after this stack: they find a configuration.
+    new DeployedConfiguration(this, "Configuration", data, context);
     new CfnOutput(this, "PublicUrl", { value: this.edge.publicUrl });
     new CfnOutput(this, "DistributionHost", { value: this.edge.distribution.distributionDomainName });
   }

@@ -21,13 +21,24 @@ export function demandedBy(entry: string): string[] {
     outdir: "nowhere",
     logLevel: "silent",
   });
-  const sources = Object.keys(metafile.inputs).filter((file) => file !== "aws/environment.ts");
-  const names = sources.flatMap((file) => {
-    const source = readFileSync(file, "utf8");
-    const members = [...source.matchAll(MEMBER)].filter(([line]) => !/\.(optional|default)\(/.test(line));
-    return [...members, ...source.matchAll(BY_ITSELF)].map(([, name]) => name ?? "");
-  });
+  const files = Object.keys(metafile.inputs).filter((file) => file !== "aws/environment.ts");
+  const sources = files.map((file) => readFileSync(file, "utf8"));
+  const names = sources
+    .filter((source) => isAsked(source, sources))
+    .flatMap((source) => {
+      const members = [...source.matchAll(MEMBER)].filter(([line]) => !/\.(optional|default)\(/.test(line));
+      return [...members, ...source.matchAll(BY_ITSELF)].map(([, name]) => name ?? "");
+    });
   return [...new Set(names.filter(isName).map((name) => ENVIRONMENT[name]))].toSorted();
+}
+
+/** What is imported for something else asks for nothing: a function that nobody calls, such as `apiSettings` in a function of events. */
+function isAsked(source: string, sources: readonly string[]): boolean {
+  const asking = [...source.matchAll(/^export (?:async )?function (\w+)\([^]*?^}/gm)].filter(([text]) =>
+    /\btold\(/.test(text),
+  );
+  if (asking.length === 0) return true;
+  return asking.some(([, name]) => sources.some((other) => other !== source && other.includes(`${name}(`)));
 }
 
 function isName(name: string): name is Name {

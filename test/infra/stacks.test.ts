@@ -63,7 +63,7 @@ describe("permissions", () => {
 
   it("let no program of ours delete evidence, shorten its lock, or go round it", () => {
     const destroying =
-      /^s3:(Delete|Bypass|PutBucket|PutObjectLegalHold|PutLifecycle)|^kms:(ScheduleKeyDeletion|Disable)/;
+      /^s3:(Delete|Bypass|PutBucket|PutObjectLegalHold|PutObjectRetention|PutLifecycle)|^kms:(ScheduleKeyDeletion|Disable)/;
     expect(grants().flatMap(({ actions }) => actions.filter((action) => destroying.test(action)))).toEqual([]);
   });
 
@@ -428,6 +428,7 @@ describe("whoever is on call", () => {
     const alarms = made.of("AWS::CloudWatch::Alarm").filter(({ stack }) => stack === "observability");
     const names = alarms.map(({ id }) => id.replace(/^Watch|[0-9A-F]{8}$/g, ""));
     expect(names.toSorted()).toEqual([
+      "AbandonedSpools",
       "DeniedSpike",
       "FunctionErrors",
       "LostEvents",

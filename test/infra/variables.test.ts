@@ -32,7 +32,9 @@ describe("what the stacks tell", () => {
       expect.arrayContaining([ENVIRONMENT.signingKey, ENVIRONMENT.spool, ENVIRONMENT.tlsSecret]),
     );
     const [task] = made.of("AWS::ECS::TaskDefinition");
-    const names = ((task?.properties.ContainerDefinitions[0].Environment ?? []) as { Name: string }[]).map(({ Name }) => Name);
+    const names = ((task?.properties.ContainerDefinitions[0].Environment ?? []) as { Name: string }[]).map(
+      ({ Name }) => Name,
+    );
     expect(names).toEqual(expect.arrayContaining(demanded));
   });
 
