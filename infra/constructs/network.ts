@@ -1,3 +1,4 @@
+import { Validations } from "aws-cdk-lib";
 import {
   FlowLogDestination,
   FlowLogTrafficType,
@@ -44,6 +45,10 @@ export class Network extends Construct {
         S3: { service: GatewayVpcEndpointAwsService.S3 },
         DynamoDb: { service: GatewayVpcEndpointAwsService.DYNAMODB },
       },
+    });
+    Validations.of(vpc).acknowledge({
+      id: "CloudFormation-Validate::W3010",
+      reason: "Zones stand in the template only where the settings name them.",
     });
     vpc.addFlowLog("Flows", {
       destination: FlowLogDestination.toCloudWatchLogs(keptLogs(this, "FlowLogs", settings, logsKey)),
