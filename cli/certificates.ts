@@ -1,9 +1,16 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import { isIP } from "node:net";
+import { hostname } from "node:os";
 import { join } from "node:path";
 import { SallyportError } from "../core/errors.ts";
+import {
+  type PemPair,
+  RENEW_BEFORE_MS,
+  type ServerName,
+  makeAuthority,
+  makeServerPair,
+} from "../core/tls/certificates.ts";
 import { makeFolder } from "../local/files.ts";
-import { type PemPair, RENEW_BEFORE_MS, makeAuthority, makeServerPair } from "./make-certificates.ts";
 import { PRIVATE_FILE, PRIVATE_FOLDER, PUBLIC_FILE, readPrivate, readPublic, replaceFile } from "./private-files.ts";
 
 /** What a TLS server shows, and what its clients must trust for it; PEM. */
@@ -25,12 +32,13 @@ interface Pair extends PemPair {
  */
 export async function ownCertificate(folder: string, names: readonly string[], now: Date): Promise<ServerCertificate> {
   await makeFolder(folder, PRIVATE_FOLDER);
-  const authority = (await readAuthority(folder)) ?? (await kept(folder, "ca", await makeAuthority(now)));
+  const authority =
+    (await readAuthority(folder)) ?? (await kept(folder, "ca", await makeAuthority(`Sallyport on ${hostname()}`, now)));
   const before = await readPair(folder, "server");
   const server =
     before && isGood(before, authority, names, now)
       ? before
-      : await kept(folder, "server", await makeServerPair(authority, names, now));
+      : await kept(folder, "server", await makeServerPair(authority, names.map(serverName), now));
   return { cert: server.cert, key: server.key, ca: authority.cert };
 }
 
@@ -94,6 +102,10 @@ function parseKey(pem: string): KeyObject | undefined {
   } catch {
     return undefined;
   }
+}
+
+function serverName(value: string): ServerName {
+  return { type: isIP(value) > 0 ? "ip" : "dns", value };
 }
 
 function isGood({ certificate }: Pair, authority: Pair, names: readonly string[], now: Date): boolean {

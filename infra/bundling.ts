@@ -27,6 +27,9 @@ export const FUNCTIONS = {
   config: { entry: "functions/config/handler.ts", wasm: [CEDAR] },
   /** The custom resource by which `cdk deploy` publishes the folder that was deployed with it. */
   configDeployed: { entry: "functions/config/handlers/deployed.ts", wasm: [CEDAR] },
+  audit: { entry: "functions/audit/handler.ts", wasm: [] },
+  /** The custom resource that makes the secrets that a deployment has none of yet. */
+  deploySecrets: { entry: "functions/deploy-secrets/handler.ts", wasm: [] },
   scheduled: { entry: "functions/scheduled/handler.ts", wasm: [] },
 } as const satisfies Record<string, FunctionEntry>;
 

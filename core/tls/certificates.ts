@@ -13,8 +13,6 @@ import {
   X509CertificateGenerator,
 } from "@peculiar/x509";
 import { createPrivateKey, type webcrypto as WebCrypto, webcrypto } from "node:crypto";
-import { isIP } from "node:net";
-import { hostname } from "node:os";
 
 /** A certificate and its private key (PKCS #8), PEM. */
 export interface PemPair {
@@ -35,11 +33,17 @@ const BACKDATE_MS = 60 * 60 * 1000;
 const MAX_COMMON_NAME = 64;
 const ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
 
-/** A new certificate authority of this machine's (RFC 5280 §4.2.1): it signs servers, and no other authority. */
-export async function makeAuthority(now: Date): Promise<PemPair> {
+/** A name that clients may know a server by. */
+export interface ServerName {
+  readonly type: "dns" | "ip";
+  readonly value: string;
+}
+
+/** A new certificate authority of this name (RFC 5280 §4.2.1): it signs servers, and no other authority. */
+export async function makeAuthority(name: string, now: Date): Promise<PemPair> {
   const keys = await newKeys();
   const certificate = await X509CertificateGenerator.createSelfSigned({
-    name: commonName(`Sallyport on ${hostname()}`),
+    name: commonName(name),
     ...lifetime(now, AUTHORITY_MS),
     signingAlgorithm: ALGORITHM,
     keys,
@@ -52,15 +56,20 @@ export async function makeAuthority(now: Date): Promise<PemPair> {
   return { cert: `${certificate.toString("pem")}\n`, key: await pemOf(keys.privateKey) };
 }
 
-/** A server's certificate for these DNS names and IP addresses (RFC 5280 §4.2.1.6). */
-export async function makeServerPair(authority: PemPair, names: readonly string[], now: Date): Promise<PemPair> {
+/** A server's certificate for these DNS names and IP addresses (RFC 5280 §4.2.1.6), for so many milliseconds from now. */
+export async function makeServerPair(
+  authority: PemPair,
+  names: readonly ServerName[],
+  now: Date,
+  duration: number = SERVER_MS,
+): Promise<PemPair> {
   const keys = await newKeys();
   const issuer = new X509Certificate(authority.cert);
   const signingKey = createPrivateKey(authority.key).export({ type: "pkcs8", format: "der" });
   const certificate = await X509CertificateGenerator.create({
-    subject: commonName(names[0] ?? "localhost"),
+    subject: commonName(names[0]?.value ?? "localhost"),
     issuer: issuer.subjectName,
-    ...lifetime(now, SERVER_MS),
+    ...lifetime(now, duration),
     signingAlgorithm: ALGORITHM,
     publicKey: keys.publicKey,
     signingKey: await webcrypto.subtle.importKey("pkcs8", signingKey, ALGORITHM, false, ["sign"]),
@@ -68,9 +77,7 @@ export async function makeServerPair(authority: PemPair, names: readonly string[
       new BasicConstraintsExtension(false, undefined, true),
       new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
       new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth]),
-      new SubjectAlternativeNameExtension(
-        names.map((value) => ({ type: isIP(value) > 0 ? ("ip" as const) : ("dns" as const), value })),
-      ),
+      new SubjectAlternativeNameExtension([...names]),
       await SubjectKeyIdentifierExtension.create(keys.publicKey),
       await AuthorityKeyIdentifierExtension.create(issuer.publicKey),
     ],

@@ -1,0 +1,5 @@
+/** What clients connect to; the same port on the balancer and on the task. */
+export const LISTENERS = [
+  { name: "postgres", port: 5432 },
+  { name: "ssh", port: 2222 },
+] as const;

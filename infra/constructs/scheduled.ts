@@ -1,0 +1,31 @@
+import { Duration } from "aws-cdk-lib";
+import { Rule, Schedule } from "aws-cdk-lib/aws-events";
+import { LambdaFunction } from "aws-cdk-lib/aws-events-targets";
+import { Construct } from "constructs";
+import type { DataStack } from "../stacks/data-stack.ts";
+import { type FunctionContext, SallyportFunction } from "./sallyport-function.ts";
+
+/** An abandoned spool is told of within this and the alarm's own time. */
+const EVERY = Duration.minutes(15);
+
+/** Work that nobody asks for: looks for what was left behind. */
+export class Scheduled extends Construct {
+  readonly function: SallyportFunction;
+
+  constructor(scope: Construct, id: string, data: DataStack, context: FunctionContext) {
+    super(scope, id);
+    this.function = new SallyportFunction(
+      this,
+      "Function",
+      "scheduled",
+      { description: "looks for what was left behind", timeoutSeconds: 300, memory: 512, atOnce: 1 },
+      context,
+    );
+    data.tables.grantRead(this.function, "sessions", "coordination");
+    new Rule(this, "Rule", {
+      description: "Sallyport: scheduled work",
+      schedule: Schedule.rate(EVERY),
+      targets: [new LambdaFunction(this.function, { retryAttempts: 2 })],
+    });
+  }
+}
