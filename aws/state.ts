@@ -3,6 +3,7 @@ import { KMSClient } from "@aws-sdk/client-kms";
 import { S3Client } from "@aws-sdk/client-s3";
 import { SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
 import type { ApprovalStore } from "../core/ports/approval-store.ts";
+import type { AuditLog } from "../core/ports/audit-log.ts";
 import type { CancelKeys } from "../core/ports/cancel-keys.ts";
 import type { ChunkStore } from "../core/ports/chunk-store.ts";
 import type { Clock } from "../core/ports/clock.ts";
@@ -16,6 +17,7 @@ import type { SignInStore } from "../core/ports/sign-in-store.ts";
 import type { Signer } from "../core/ports/signer.ts";
 import type { SshKeyStore } from "../core/ports/ssh-key-store.ts";
 import type { TargetTokens } from "../core/ports/target-tokens.ts";
+import { s3AuditLog } from "./audit-log.ts";
 import { CHUNK_REQUEST_TIMEOUT_MS, s3ChunkStore } from "./chunk-store.ts";
 import { clientOptions } from "./client-options.ts";
 import { s3ConfigurationStore } from "./configuration-store.ts";
@@ -49,6 +51,7 @@ export interface AwsState {
   readonly secrets: Secrets;
   readonly targetTokens: TargetTokens;
   readonly configurations: ConfigurationStore;
+  readonly auditLog: AuditLog;
   /** Of our own programs, by ARN. */
   readonly programSecrets: ProgramSecrets;
   /** Folder of the spools. */
@@ -67,6 +70,7 @@ const SHAPE = {
   peopleTable: name,
   coordinationTable: name,
   recordingsBucket: name,
+  auditBucket: name,
   configBucket: name,
   signingKey: arnOf("kms"),
   targetSecretPrefix: text.regex(/^[A-Za-z0-9/_+=.@-]{1,200}$/, "is no prefix of secrets' names"),
@@ -105,6 +109,7 @@ export async function awsState(environment: Environment, clock: Clock = Date.now
       secrets: managedSecrets({ client: secretsManager, prefix: names.targetSecretPrefix, clock }),
       targetTokens: rdsTokens(),
       configurations: s3ConfigurationStore({ client: s3, bucket: names.configBucket, clock }),
+      auditLog: s3AuditLog(s3, names.auditBucket),
       programSecrets: programSecrets(secretsManager),
       spool: names.spool,
       close,

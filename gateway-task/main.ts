@@ -1,5 +1,5 @@
 // The entry point of the image: a gateway task on the ports of AWS.
-import { randomBytes } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import { createSecureContext } from "node:tls";
 import { type Logger, pino } from "pino";
@@ -7,6 +7,7 @@ import { followConfiguration } from "../aws/configuration.ts";
 import { type AwsState, awsState } from "../aws/state.ts";
 import { CLOSE_WITHIN_SECONDS, taskSettings } from "../aws/task-settings.ts";
 import { approvalDesk } from "../core/approval/desk.ts";
+import { auditTo } from "../core/audit/audit.ts";
 import type { Configuration } from "../core/config/configuration.ts";
 import { asSallyportError, SallyportError } from "../core/errors.ts";
 import { devicePage } from "../core/identity/device-sign-in.ts";
@@ -58,9 +59,10 @@ async function run(): Promise<void> {
 }
 
 /** Mails go out by the table's stream (`functions/notify`): to write a request is all that is to be done here. */
-function deskOf({ publicUrl }: Settings, { approvalStore }: AwsState): Desk {
+function deskOf({ publicUrl }: Settings, { approvalStore: store, auditLog }: AwsState): Desk {
   const link = (id: string): string => `${publicUrl}/approvals/${id}`;
-  return approvalDesk({ store: approvalStore, clock: Date.now, random: randomBytes, link, tell: () => {} });
+  const audit = auditTo(auditLog, randomUUID);
+  return approvalDesk({ store, audit, clock: Date.now, random: randomBytes, link, tell: () => {} });
 }
 
 async function gatewayDeps(

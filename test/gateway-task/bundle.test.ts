@@ -10,7 +10,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { GATEWAY_NODE_FLAGS } from "../../bin/node-flags.js";
 import { libpqEnvironment } from "../../cli/psql.ts";
 import { bundleGatewayTask } from "../../gateway-task/bundle.ts";
-import { spoolLease } from "../../gateway-task/recorder/spool-lease.ts";
+import { spoolLease } from "../../core/recording/spool-lease.ts";
 import { type AwsShop, startAwsShop, TARGET_PASSWORD } from "../setup/aws-shop.ts";
 import { type AwsStage, startAwsStage } from "../setup/aws-stage.ts";
 import {
