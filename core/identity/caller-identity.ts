@@ -10,7 +10,7 @@ import { type Recognised, serviceNamed } from "./service-rules.ts";
 /** RFC 8693 §3: our name for a signed request that tells who one is to AWS. */
 export const CALLER_IDENTITY_TYPE = "urn:sallyport:params:oauth:token-type:aws-caller-identity";
 /** Signed with the rest, so that what was signed for one Sallyport, or for another service, is good for no other. */
-export const AUDIENCE_HEADER = "x-sallyport-audience";
+const AUDIENCE_HEADER = "x-sallyport-audience";
 /** STS itself takes 15 minutes; whoever asks for a pass signs at that moment. */
 export const MAX_SKEW_MS = 5 * 60 * 1000;
 

@@ -81,18 +81,18 @@ describe("the rules of an issuer", () => {
 
   test("tell who matches none what was seen and what to do, and no more than was asked for", () => {
     const claims = { sub: "repo:acme/shop:pull_request", ref: "x".repeat(10_000), email: "a@b.example" };
-    const thrown = (() => {
-      try {
-        return recogniseToken(issuer({ sub: "repo:acme/shop:ref:**", ref: "main", env: "prod" }), claims);
-      } catch (error) {
-        return error as Error & { hint: string; code: string };
-      }
-    })();
+    let thrown: unknown;
+    try {
+      recogniseToken(issuer({ sub: "repo:acme/shop:ref:**", ref: "main", env: "prod" }), claims);
+    } catch (error) {
+      thrown = error;
+    }
+    const message = thrown instanceof Error ? thrown.message : "";
     expect(thrown).toMatchObject({ code: "access-denied", hint: expect.stringContaining("add a rule") });
-    expect(String(thrown)).toContain("sub=repo:acme/shop:pull_request, ref=xxx");
-    expect(String(thrown)).toContain("env=(absent)");
-    expect(String(thrown)).not.toContain("a@b.example");
-    expect(String(thrown).length).toBeLessThan(1_000);
+    expect(message).toContain("sub=repo:acme/shop:pull_request, ref=xxx");
+    expect(message).toContain("env=(absent)");
+    expect(message).not.toContain("a@b.example");
+    expect(message.length).toBeLessThan(1_000);
   });
 
   test("make a person of a person's token, who keeps their own id", () => {

@@ -27,7 +27,7 @@ const refused = { name: "SallyportError", code: "sign-in-required" };
 describe("a session token", () => {
   test.each(["web", "cli"] as const)("gives back the principal that it was issued for (%s)", async (use) => {
     const verified = await verifySessionToken(authority, use, await issue(use), NOW + 1000);
-    expect(verified).toEqual({ id, principal: alice, expiresAt: NOW + SESSION_LIFETIME_MS });
+    expect(verified).toEqual({ id, principal: alice, issuedAt: NOW, expiresAt: NOW + SESSION_LIFETIME_MS });
   });
 
   test("is good to the last second of its eight hours and not beyond", async () => {
