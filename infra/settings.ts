@@ -129,7 +129,7 @@ export function readSettings(sources: Sources): Settings {
 }
 
 /** `SALLYPORT_MAIL_FROM` for `mailFrom`. */
-export function variableOf(name: string): string {
+function variableOf(name: string): string {
   return `SALLYPORT_${name.replace(/[A-Z]/g, (capital) => `_${capital}`).toUpperCase()}`;
 }
 

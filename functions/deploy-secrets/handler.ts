@@ -1,12 +1,13 @@
 import { SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
 import type { CloudFormationCustomResourceEvent } from "aws-lambda";
+import { clientOptions } from "../../aws/client-options.ts";
 import { secretsManagerVault } from "../../aws/secret-vault.ts";
 import { respond } from "./respond.ts";
 
 /** S3 answers within a second; the deployment waits for it. */
 const ANSWER_WITHIN_MS = 20_000;
 
-const vault = secretsManagerVault(new SecretsManagerClient({}));
+const vault = secretsManagerVault(new SecretsManagerClient(clientOptions()));
 
 /** The custom resource `infra/constructs/deployed-secret.ts`. */
 export async function handler(event: CloudFormationCustomResourceEvent): Promise<void> {

@@ -17,7 +17,7 @@ import { HEALTH_PORT } from "./task-ports.ts";
  * let the kernel ask after 60 s of silence (`KEEPALIVE_MS` of gateway-task/postgres/listener.ts and ssh/listener.ts): so it forgets
  * no connection whose client lives, and one whose client is gone is found out first.
  */
-export const IDLE_TIMEOUT = Duration.seconds(350);
+const IDLE_TIMEOUT = Duration.seconds(350);
 
 /** The ports of the balancer, and which tasks take their connections. */
 export class GatewayListeners extends Construct {
