@@ -128,6 +128,8 @@ function operation(asked: Asked, of: Operation, at: Instant): AuditRecord {
 
 export function passIssued(asked: Asked, pass: Pass, at: Instant): AuditRecord {
   const values = {
+    // Who acts for the owner (RFC 8693 §4.1), by their ids.
+    actors: pass.principal.actors?.join(" "),
     owner: pass.principal.id,
     connection: pass.connection,
     label: pass.label,

@@ -28,7 +28,14 @@ export function addressOf(address: string): OcsfEndpoint {
 export function sessionContext(opened: SessionOpenedEvent): SessionContext {
   const { principal, target, connection, session, pass, startedAt } = opened;
   const groups = principal.groups.map((name) => ({ name }));
-  const user = { uid: principal.id, name: principal.name, credential_uid: pass, ...(groups.length > 0 && { groups }) };
+  const type = principal.kind === undefined ? {} : { type_id: principal.kind === "user" ? 1 : 4 };
+  const user = {
+    ...type,
+    uid: principal.id,
+    name: principal.name,
+    credential_uid: pass,
+    ...(groups.length > 0 && { groups }),
+  };
   const fields: OcsfFields = {
     actor: { user, session: { uid: session, created_time: startedAt } },
     src_endpoint: endpointOf(opened.client),

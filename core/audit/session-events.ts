@@ -107,6 +107,8 @@ function openedDraft(event: Of<"session-opened">, context: SessionContext): Draf
     "unrecorded.by": unrecordedBy,
     "masking.version": masking?.version,
     "unmasked.by": masking?.unmaskedBy,
+    // Who acted for the principal (RFC 8693 §4.1), by their ids.
+    actors: event.principal.actors?.join(" "),
   };
   const severity = unrecordedBy === undefined ? "informational" : "low";
   const message = `${event.principal.name} connected to ${event.connection}`;

@@ -1,9 +1,11 @@
 import { type Context, Hono } from "hono";
+import { passIssued, signInFailed } from "../../core/audit/account-events.ts";
 import { type ErrorCode, SallyportError } from "../../core/errors.ts";
 import { CALLER_IDENTITY_TYPE } from "../../core/identity/caller-identity.ts";
 import type { PrincipalId } from "../../core/identity/principal.ts";
 import { siteOf } from "../shared/site.ts";
 import type { AuthDeps } from "./deps.ts";
+import { attempted } from "./refusals.ts";
 import { EXCHANGE_GRANT, type ExchangeWish, exchange, JWT_TYPES, PASS_TYPE } from "./exchange.ts";
 
 /** Refused exchanges of one address, which may be a whole office's, and runs of its jobs that are set up wrong. */
@@ -51,6 +53,7 @@ export function exchangeRoutes(deps: AuthDeps): Hono {
     try {
       await demandFewRefused(deps, source);
       const { pass, text } = await exchanging.issue(wishOf(await formOf(c), origin));
+      await deps.audit(passIssued({ by: pass.principal, from: deps.clientAddress(c) }, pass, deps.clock()));
       return c.json({
         access_token: text,
         issued_token_type: PASS_TYPE,
@@ -81,6 +84,8 @@ async function refuse(c: Context, deps: AuthDeps, source: PrincipalId, thrown: u
     { address: deps.clientAddress(c), code: thrown.code, why: thrown.message },
     "an exchange was refused",
   );
+  // Our own failures are no deed of anybody's. Whose it would have been, nobody has proven.
+  if (COUNTED.has(thrown.code)) await attempted(deps, signInFailed(deps.clientAddress(c), "oauth", thrown, now));
   const error = thrown instanceof UnsupportedGrant ? "unsupported_grant_type" : known;
   const body = {
     error,

@@ -48,6 +48,16 @@ describe("what a session's recording says, in OCSF 1.8.0", () => {
     }
   });
 
+  test("says of a service what it is, and who acted for it", () => {
+    const principal = { ...OPENED.principal, kind: "service" as const, actors: ["https://idp.example|agent"] };
+    const told = one({ ...OPENED, principal }, { ...OPENED, principal });
+    expect(told).toMatchObject({
+      actor: { user: { type_id: 4 } },
+      unmapped: { actors: "https://idp.example|agent" },
+    });
+    expect(faultsOf(told)).toEqual([]);
+  });
+
   test("of an address of IPv6 names address and port, and of what is no address makes none", () => {
     for (const [client, endpoint] of [
       ["2001:db8::1:50123", { ip: "2001:db8::1", port: 50_123 }],

@@ -147,6 +147,19 @@ describe("a token of a trusted issuer", () => {
     expect(deps.log.join()).not.toContain(String(body["access_token"]));
   });
 
+  test("is written to the audit log with the pass that it gave, or refused, and gives none while that is down", async () => {
+    const { body } = await exchanging(await token());
+    await exchanging("no token");
+    expect(deps.audited.codes()).toEqual(["pass-issued", "sign-in-failed"]);
+    expect(deps.audited.events[0]).toMatchObject({
+      actor: { user: { uid: "service|migrations", type_id: 4 } },
+      resources: [{ uid: body["pass_id"] }],
+    });
+    expect(deps.audited.events[1]).toMatchObject({ class_uid: 3002, auth_protocol: "OAUTH 2.0", status: "Failure" });
+    deps.audited.down = true;
+    expect((await exchanging(await token())).body).toMatchObject({ code: "store-unavailable" });
+  });
+
   test("gives no pass beyond its own end", async () => {
     const exp = seconds(61);
     const pass = await passOf((await exchanging(await token({ exp }))).body);
