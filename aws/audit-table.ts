@@ -9,7 +9,6 @@ interface Column {
   readonly comment?: string;
 }
 
-export const AUDIT_DATABASE = "sallyport";
 export const AUDIT_TABLE = "audit_events";
 /** Below it are the partitions, `date=YYYY-MM-DD/`. */
 export const AUDIT_PREFIX = "audit/";

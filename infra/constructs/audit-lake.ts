@@ -3,21 +3,25 @@ import { CfnWorkGroup } from "aws-cdk-lib/aws-athena";
 import { CfnDatabase, CfnTable } from "aws-cdk-lib/aws-glue";
 import type { Bucket } from "aws-cdk-lib/aws-s3";
 import { Construct } from "constructs";
+import {
+  AUDIT_COLUMNS,
+  AUDIT_PARTITION_KEYS,
+  AUDIT_PREFIX,
+  AUDIT_STORAGE,
+  AUDIT_TABLE,
+  auditTableProperties,
+} from "../../aws/audit-table.ts";
 import { ENVIRONMENT } from "../../aws/environment.ts";
 import { type Program, USE_KEY, allow, seenFrom } from "../program.ts";
 import type { Settings } from "../settings.ts";
-import { AUDIT_COLUMNS } from "./audit-columns.ts";
 import { type BucketContext, evidenceBucket, objectsOf, passingBucket } from "./buckets.ts";
 
-/** Where `core/audit/batch.ts` puts events: `audit/date=YYYY-MM-DD/…`. */
-const FOLDER = "audit/";
 /** Results of queries can be asked for again. Days. */
 const RESULT_DAYS = 30;
 /** A query that reads more was a mistake: about ten dollars' worth. Bytes. */
 const MAX_SCANNED = 2 * 1024 ** 4;
 /** Before the first release there is nothing to ask for. */
 const FIRST_DAY = "2026-01-01";
-const TABLE = "events";
 
 /** OCSF events under Object Lock, and the way to ask them by SQL. */
 export class AuditLake extends Construct {
@@ -53,7 +57,7 @@ export class AuditLake extends Construct {
     program.addEnvironment(ENVIRONMENT.auditBucket, this.bucket.bucketName);
     allow(program, {
       actions: ["s3:PutObject"],
-      resources: [objectsOf(this.bucket, (owner, value) => seenFrom(program, owner, value), FOLDER)],
+      resources: [objectsOf(this.bucket, (owner, value) => seenFrom(program, owner, value), AUDIT_PREFIX)],
       because: "Events are named by day and batch, which no deployment knows; the bucket and its folder bound them.",
     });
     allow(program, { actions: USE_KEY, resources: [this.context.key.keyArn] });
@@ -61,7 +65,7 @@ export class AuditLake extends Construct {
 
   private catalogue(databaseName: string): CfnDatabase {
     const { account } = Stack.of(this);
-    const location = `s3://${this.bucket.bucketName}/${FOLDER}`;
+    const location = `s3://${this.bucket.bucketName}/${AUDIT_PREFIX}`;
     const database = new CfnDatabase(this, "Database", {
       catalogId: account,
       databaseInput: { name: databaseName, description: "Sallyport: the audit log" },
@@ -70,30 +74,20 @@ export class AuditLake extends Construct {
       catalogId: account,
       databaseName,
       tableInput: {
-        name: TABLE,
+        name: AUDIT_TABLE,
         description: "OCSF events, newline-delimited JSON, by day",
         tableType: "EXTERNAL_TABLE",
-        partitionKeys: [{ name: "date", type: "string" }],
-        // Athena computes the partitions: no crawler runs, and a new day needs no command.
-        parameters: {
-          "projection.enabled": "true",
-          "projection.date.type": "date",
-          "projection.date.format": "yyyy-MM-dd",
-          "projection.date.range": `${FIRST_DAY},NOW`,
-          "projection.date.interval": "1",
-          "projection.date.interval.unit": "DAYS",
-          "storage.location.template": `${location}date=\${date}/`,
-        },
+        partitionKeys: [...AUDIT_PARTITION_KEYS],
+        parameters: auditTableProperties(this.bucket.bucketName, FIRST_DAY),
         storageDescriptor: {
           location,
           compressed: true,
-          columns: Object.entries(AUDIT_COLUMNS).map(([name, type]) => ({ name, type })),
-          inputFormat: "org.apache.hadoop.mapred.TextInputFormat",
-          outputFormat: "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat",
+          columns: [...AUDIT_COLUMNS],
+          inputFormat: AUDIT_STORAGE.inputFormat,
+          outputFormat: AUDIT_STORAGE.outputFormat,
           serdeInfo: {
-            serializationLibrary: "org.openx.data.jsonserde.JsonSerDe",
-            // One damaged line does not hide a day.
-            parameters: { "ignore.malformed.json": "true" },
+            serializationLibrary: AUDIT_STORAGE.serializationLibrary,
+            parameters: AUDIT_STORAGE.serdeParameters,
           },
         },
       },
