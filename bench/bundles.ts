@@ -29,7 +29,7 @@ async function main(): Promise<void> {
       const { folder: built, bytes, laterBytes } = bundleFunction(name, path.join(folder, name));
       const event = EVENTS[name];
       const runs = [];
-      for (let n = 0; n < RUNS && event !== undefined; n++)
+      for (let n = 0; n < (event === undefined ? 0 : RUNS); n++)
         runs.push(await runBundle(built, account.environment, event));
       const median = (of: readonly number[]): number | null =>
         of.length === 0 ? null : Math.round(of.toSorted((one, other) => one - other)[of.length >> 1] ?? 0);
