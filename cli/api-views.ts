@@ -150,3 +150,5 @@ export const approvalView = z.object({
 });
 export type ApprovalView = z.infer<typeof approvalView>;
 export const approvalsView = z.object({ approvals: z.array(approvalView), next: z.string().nullable() });
+
+export const configurationVersionView = z.object({ version: z.string(), by: z.string(), at: z.string() });

@@ -3,6 +3,7 @@ import { Command } from "commander";
 import { connectionsCommand, logoutCommand, whoamiCommand } from "./commands/account.ts";
 import { approvalsCommand } from "./commands/approvals.ts";
 import { completeCommand, completionCommand } from "./commands/completion.ts";
+import { configCommand } from "./commands/config.ts";
 import { demoCommand } from "./commands/demo.ts";
 import { exportCommand, verifyCommand } from "./commands/evidence.ts";
 import { loginCommand } from "./commands/login.ts";
@@ -42,7 +43,14 @@ export function sallyport(quiet: boolean): Command {
     approvalsCommand(),
   ];
   const asReader = [sessionsCommand(), replayCommand(), verifyCommand(), exportCommand()];
-  const asOperator = [peopleCommand(), serveCommand(), demoCommand(), policyCommand(), completionCommand()];
+  const asOperator = [
+    peopleCommand(),
+    serveCommand(),
+    demoCommand(),
+    policyCommand(),
+    configCommand(),
+    completionCommand(),
+  ];
   for (const command of [...asUser, ...asReader, ...asOperator]) program.addCommand(command);
   program.addCommand(completeCommand(program), { hidden: true });
   everywhere(program, (command) => {

@@ -9,4 +9,5 @@ export * from "../node_modules/zod/v4/classic/compat.js";
 export { config, NEVER, prettifyError, registry, globalRegistry } from "../node_modules/zod/v4/core/index.js";
 export * as iso from "../node_modules/zod/v4/classic/iso.js";
 export * as coerce from "../node_modules/zod/v4/classic/coerce.js";
+// oxlint-disable-next-line import/no-self-import -- as zod itself has it: the namespace is one of its own names
 export * as z from "./zod-for-bundles.js";

@@ -32,7 +32,7 @@ export const handler = apiHandler(logger, async () => {
   const s3 = new S3Client(s3Options(process.env));
   const identity = parseIdentity(json(names.identity), ENVIRONMENT.identity);
   const [providers, tls, configuration] = await Promise.all([
-    resolveIdentity(identity, { get: secrets.text }),
+    resolveIdentity(identity, { get: (arn) => secrets.text(arn) }),
     secrets.tls(names.tlsSecret),
     followedPart({
       store: s3ConfigurationReader({ client: s3, bucket: names.configBucket }),

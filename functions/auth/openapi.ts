@@ -69,6 +69,39 @@ const device = z.strictObject({
 const token = z.object({ access_token: z.string(), token_type: z.literal("Bearer"), expires_in: z.int() });
 const tokenRefusal = z.strictObject({ error: z.string(), error_description: z.string() });
 
+/** RFC 8693 §2.1; which of them are needed, the exchange says. */
+const exchangeForm = z.looseObject({
+  grant_type: z.string(),
+  subject_token: z.string(),
+  subject_token_type: z.string(),
+  scope: z.string().optional(),
+});
+/** RFC 8693 §2.2.1. */
+const exchanged = z.strictObject({
+  access_token: z.string().meta({ description: "The pass: told now and never again." }),
+  issued_token_type: z.string(),
+  token_type: z.literal("N_A"),
+  expires_in: z.int(),
+  scope: z.string().optional(),
+  pass_id: z.string(),
+});
+const exchangeRefusal = z.strictObject({
+  error: z.string(),
+  error_description: z.string(),
+  code: z.string(),
+  hint: z.string().optional(),
+});
+const refusedExchange = {
+  description: "An error of RFC 6749 §5.2.",
+  content: { "application/json": { schema: exchangeRefusal } },
+};
+
+const ended = z.strictObject({
+  people: z.array(
+    z.strictObject({ id: z.string(), name: z.string(), endedAt: time, passes: z.int(), sessions: z.int() }),
+  ),
+});
+
 const byId = z.object({ id });
 
 /** Signing in by programs, passes, connections and keys. */
@@ -141,6 +174,25 @@ export const AUTH_PATHS: Paths = {
           content: { "application/json": { schema: tokenRefusal } },
         },
       },
+    }),
+  },
+  "/oauth/token": {
+    post: operation({
+      summary: "Exchange another issuer's token, or an identity of AWS, for a pass",
+      description: "Token exchange of RFC 8693. The body is a form.",
+      open: true,
+      body: exchangeForm,
+      answer: exchanged,
+      others: { "400": refusedExchange, "429": refusedExchange, "503": refusedExchange },
+    }),
+  },
+  "/api/people/{id}/end-access": {
+    post: operation({
+      summary: "End everything that somebody holds, at once",
+      description: "For administrators: sign-ins, passes, live sessions and requests.",
+      path: byId,
+      answer: ended,
+      errors: ["not-found"],
     }),
   },
   "/auth/saml/{id}/metadata": {

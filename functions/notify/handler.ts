@@ -49,7 +49,7 @@ const ready = kept(async () => {
     tokenKey: await programSecrets(new SecretsManagerClient(clientOptions())).key(names.tokenKeySecret),
     approvals: dynamoApprovalStore(dynamo, names.approvalsTable),
     people: dynamoPeopleStore(dynamo, names.peopleTable),
-    directory: directory.current,
+    directory: () => directory.current(),
     mailer: sesMailer({ client: new SESv2Client(clientOptions(SES_REQUEST_TIMEOUT_MS)), from: names.mailFrom }),
     sent: dynamoSentMails(dynamo, names.coordinationTable),
     clock: Date.now,

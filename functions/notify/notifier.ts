@@ -20,13 +20,13 @@ export interface Notifier {
  */
 export function notifier(deps: NotifyDeps): Notifier {
   const { clock, logger } = deps;
-  const { addressees, mayHaveMore, write, wanted } = letters(deps);
+  const written = letters(deps);
   const queue = mailQueue(deps.mailer, clock, logger);
   const tellAll = async (approval: Approval): Promise<void> => {
-    for (const addressee of await addressees(approval)) {
-      if (!mayHaveMore(approval, addressee)) continue;
-      const mail = await write(approval, addressee);
-      queue.add({ mail, about: approval.id, until: approval.expiresAt, wanted: () => wanted(approval) });
+    for (const addressee of await written.addressees(approval)) {
+      if (!written.mayHaveMore(approval, addressee)) continue;
+      const mail = await written.write(approval, addressee);
+      queue.add({ mail, about: approval.id, until: approval.expiresAt, wanted: () => written.wanted(approval) });
     }
   };
   return {

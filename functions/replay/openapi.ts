@@ -19,6 +19,7 @@ const session = z
     protocol: z.enum(["postgres", "ssh"]),
     connection: z.string(),
     principal: z.strictObject({ id: z.string(), name: z.string() }),
+    actors: z.array(z.string()).meta({ description: "Who acted in the principal's place, whoever acted first." }),
     pass: z.string(),
     client: z.string(),
     task: z.string(),

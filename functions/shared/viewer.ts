@@ -56,10 +56,10 @@ function digest(text: string): Buffer {
  * Where a request came from: of an HTTP API that is reached by itself, the address of the connection (`sourceIp`); behind our
  * distribution, where `onlyFromDistribution` has let it through, what CloudFront says of its viewer. Never another header.
  */
-export function viewerAddress(behindDistribution: boolean): (c: Context) => string {
+export function viewerAddress(distributed: boolean): (c: Context) => string {
   return (c) => {
     const { requestContext } = c.env as ApiBindings;
-    const viewer = behindDistribution ? VIEWER_ADDRESS.exec(c.req.header(VIEWER_ADDRESS_HEADER) ?? "")?.[1] : undefined;
+    const viewer = distributed ? VIEWER_ADDRESS.exec(c.req.header(VIEWER_ADDRESS_HEADER) ?? "")?.[1] : undefined;
     return viewer ?? requestContext.http.sourceIp;
   };
 }

@@ -6,9 +6,11 @@ import { authApp } from "../../functions/auth/app.ts";
 import { openApiDocument, PATHS } from "../../functions/openapi/document.ts";
 import type { Routed } from "../../functions/shared/methods.ts";
 import { ALICE as REQUESTER, BOB as APPROVER } from "../setup/approvals.ts";
+import { bundle } from "../setup/bundles.ts";
 import { madeKey } from "../setup/ssh-keygen.ts";
 import { installation as approvalsInstallation } from "./approvals/installation.ts";
 import { ALICE, CONNECTIONS, depsInMemory, signedIn } from "./auth/installation.ts";
+import { ADMIN, installation as configInstallation } from "./config/installation.ts";
 import { ANA, installation as replayInstallation, rowOf, shopping, T0 } from "./replay/installation.ts";
 
 const BASE = "https://sallyport.example";
@@ -55,7 +57,9 @@ const memory = depsInMemory({
 const deps = { ...memory, gateway: { ...memory.gateway, ssh: { port: 2222, hostKey: KEY.publicKey } } };
 const auth = authApp(deps);
 
-const APPS: readonly Routed[] = [auth, approvals.app, replay.app];
+const config = configInstallation();
+
+const APPS: readonly Routed[] = [auth, approvals.app, replay.app, config.app];
 
 describe("the description of the API", () => {
   test("is committed as it is generated (to write it anew: `npx vitest run test/functions/openapi.test.ts -u`)", async () => {
@@ -157,6 +161,13 @@ describe("what is answered is as it is described", () => {
     await fits("POST", "/api/approvals/{id}/revoke", approvals.ask(APPROVER, `/api/approvals/${id}/revoke`, {}));
     await fits("POST", "/api/approvals/{id}/cancel", approvals.ask(REQUESTER, `/api/approvals/${other.id}/cancel`, {}));
     await fits("GET", "/api/approvals/{id}", approvals.ask(APPROVER, "/api/approvals/nobodys"));
+  });
+
+  test("of configurations", async () => {
+    const files = Object.fromEntries(bundle());
+    await fits("POST", "/api/config", config.ask(ADMIN, "POST", "/api/config", { files }));
+    await fits("POST", "/api/config", config.ask(ADMIN, "POST", "/api/config", { files: {} }));
+    await fits("GET", "/api/config/versions", config.ask(ADMIN, "GET", "/api/config/versions"));
   });
 
   test("of sessions, and what they recorded", async () => {

@@ -23,7 +23,7 @@ describe("a configuration as a whole", () => {
     expect(parts.masking.forConnection("shop", "default").hasColumnRules).toBe(false);
     expect(parts.policies.version).toMatch(/^[0-9a-f]{64}$/);
     expect(parts).toMatchObject({
-      services: "issuers: []",
+      services: { issuers: [], awsIdentities: [] },
       version: versionOf(bundle({ "services.yaml": "issuers: []" })),
     });
   });

@@ -165,7 +165,7 @@ describe("other records", () => {
     const view = { ...dynamodb?.NewImage, sk: { S: "0001800000000000id" } };
     const records: DynamoDBRecord[] = [
       record(approval, { eventName: "MODIFY" }),
-      { ...record(approval, { eventName: "REMOVE" }), dynamodb: { ...dynamodb, NewImage: undefined } as never },
+      { ...record(approval, { eventName: "REMOVE" }), dynamodb: { ...dynamodb, NewImage: undefined } },
       { ...plain, dynamodb: { ...dynamodb, NewImage: view } },
       { eventName: "INSERT" },
       {},
