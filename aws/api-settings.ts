@@ -17,7 +17,7 @@ export interface ApiSettings {
 }
 
 /** Names with commas between. */
-export const groups = text
+const groups = text
   .transform((list) => list.split(",").map((name) => name.trim()))
   .refine((names) => names.every((name) => name !== ""), "is no list of groups");
 

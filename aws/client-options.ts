@@ -5,7 +5,7 @@ export const MAX_ATTEMPTS = 3;
 /** An endpoint in the same region answers in milliseconds; whoever has not in a second is not there. */
 const CONNECTION_TIMEOUT_MS = 1_000;
 /** The same for an answer. What moves more than a few KB asks for more. */
-export const REQUEST_TIMEOUT_MS = 1_500;
+const REQUEST_TIMEOUT_MS = 1_500;
 /** Held sessions ask at once; the SDK's own 50 would let them queue behind each other. */
 const MAX_SOCKETS = 200;
 

@@ -12,7 +12,7 @@ const MAX_CURRENT_BYTES = 1 << 20;
 const DEADLINE_MS = 10_000;
 export const bounded = { deadlineMs: DEADLINE_MS };
 
-export interface History {
+interface History {
   readonly etag: string;
   readonly entries: readonly PublishedVersion[];
 }

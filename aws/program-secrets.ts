@@ -12,7 +12,7 @@ const pem = z.string().regex(/^-----BEGIN [A-Z ]+-----\r?\n/);
 const tlsSecret = z.object({ cert: pem, key: pem, ca: pem });
 
 /** What the gateway shows to its clients, in PEM. */
-export type TlsSecret = z.infer<typeof tlsSecret>;
+type TlsSecret = z.infer<typeof tlsSecret>;
 
 /** The secrets that the stacks made for our own programs, by their ARNs (`aws/environment.ts`). Read once, when a program starts. */
 export interface ProgramSecrets {

@@ -14,6 +14,8 @@ const EVENTS: Readonly<Record<FunctionName, unknown>> = {
   config: apiEvent({ path: "/api/config/versions" }),
   configDeployed: undefined,
   notify: { Records: [] },
+  audit: { Records: [] },
+  deploySecrets: undefined,
   scheduled: {},
 };
 /** Of which the median is told. `scheduled` watches leases for the second that `test/setup/account.ts` gives it. */

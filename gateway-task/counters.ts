@@ -1,7 +1,7 @@
 import type { SessionEvent } from "../core/recording/events.ts";
 
 /** What judging came to: what was refused or held, and what became of what was held. */
-export type CountedVerdict = "block" | "hold" | "granted" | "denied" | "expired" | "cancelled";
+type CountedVerdict = "block" | "hold" | "granted" | "denied" | "expired" | "cancelled";
 
 /** What has happened since these were last read: sums only, so that counting costs the data path an addition. */
 export interface Counters {

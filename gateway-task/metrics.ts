@@ -3,7 +3,7 @@ import { type Counters, takeCounts } from "./counters.ts";
 import type { Gateway } from "./gateway.ts";
 
 /** What the dashboard and the alarms ask for. */
-export const METRICS_NAMESPACE = "Sallyport";
+const METRICS_NAMESPACE = "Sallyport";
 /** CloudWatch keeps a minute as its shortest period of a standard metric. */
 const EVERY_MS = 60_000;
 

@@ -57,7 +57,7 @@ const BANNER = [
  * How every function is bundled. Nothing is left to the runtime but node's own modules: which version of the SDK Lambda brings
  * changes without us. `module` before `main`, since the SDK's CommonJS cannot be tree-shaken.
  */
-export const BUNDLING = {
+const BUNDLING = {
   bundle: true,
   platform: "node",
   target: "node24",

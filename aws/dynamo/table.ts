@@ -39,7 +39,7 @@ export interface Question {
 }
 
 /** What a conditional write has come to, and the item that was there before. */
-export interface Written {
+interface Written {
   readonly done: boolean;
   readonly before: Item | undefined;
 }

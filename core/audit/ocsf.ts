@@ -2,12 +2,12 @@
  * Events of the Open Cybersecurity Schema Framework, version 1.8.0 (https://schema.ocsf.io/1.8.0/): the classes that we write, with
  * the attributes that we fill. Names are the schema's own.
  */
-export const OCSF_VERSION = "1.8.0";
+const OCSF_VERSION = "1.8.0";
 
 const PRODUCT = { name: "Sallyport", vendor_name: "Sallyport" } as const;
 
 /** What an activity is called that has no id in the schema: its name is ours. */
-export const OTHER = 99;
+const OTHER = 99;
 
 /** The classes, with the captions of their activities; `profiles` that their events fill attributes of. */
 const CLASSES = {
@@ -89,7 +89,7 @@ export interface OcsfUser extends Named {
   readonly credential_uid?: string;
 }
 
-export interface OcsfSession {
+interface OcsfSession {
   readonly uid: string;
   readonly created_time?: number;
 }

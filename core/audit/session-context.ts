@@ -12,7 +12,7 @@ export interface SessionContext {
 const MAX_PORT = 65_535;
 
 /** `address:port`, the address of IPv6 with brackets or without. */
-export function endpointOf(client: string): OcsfEndpoint {
+function endpointOf(client: string): OcsfEndpoint {
   const at = client.lastIndexOf(":");
   const port = Number(client.slice(at + 1));
   const ip = client.slice(0, at).replace(/^\[(.*)\]$/, "$1");

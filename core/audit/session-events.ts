@@ -76,7 +76,7 @@ export function draftOf(event: SessionEvent, context: SessionContext): Draft | u
   }
 }
 
-export function simple(
+function simple(
   context: SessionContext,
   code: string,
   activity: number | string,

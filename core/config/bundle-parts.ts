@@ -15,7 +15,7 @@ export function parseDirectoryText(text: string): Directory {
 }
 
 /** The text of `services.yaml`; an empty one trusts none. Throws `configuration-invalid`, or the parser's error. */
-export function parseServicesText(text: string): Services {
+function parseServicesText(text: string): Services {
   return parseServices(parse(text) ?? {});
 }
 

@@ -22,7 +22,7 @@ const problem = z
 export const time = z.string().meta({ format: "date-time" });
 
 /** A type of contents, and what fits it: a schema, or undefined for bytes and lines that no schema describes. */
-export type Contents = readonly [type: string, schema: z.ZodType | undefined];
+type Contents = readonly [type: string, schema: z.ZodType | undefined];
 
 export interface Described {
   readonly summary: string;

@@ -118,7 +118,11 @@ describe("the SSH host key", () => {
     const made = await ensureSecret({ vault, now: () => NOW }, SSH, undefined, "request-public");
     const parsed = ssh2.utils.parseKey((await vault.current(SSH.secret)) ?? "") as ssh2.ParsedKey;
     expect(made).toEqual({ publicKey: `ssh-ed25519 ${parsed.getPublicSSH().toString("base64")}` });
-    const locked = ssh2.utils.generateKeyPairSync("ed25519", { passphrase: "hunter2", cipher: "aes256-ctr", rounds: 16 }).private;
+    const locked = ssh2.utils.generateKeyPairSync("ed25519", {
+      passphrase: "hunter2",
+      cipher: "aes256-ctr",
+      rounds: 16,
+    }).private;
     for (const wrong of [locked, "", "-----BEGIN OPENSSH PRIVATE KEY-----", newOpensshKey().slice(0, 90)])
       expect(opensshPublicKey(wrong)).toBeUndefined();
   });
