@@ -1,4 +1,5 @@
 import { NodeHttpHandler } from "@smithy/node-http-handler";
+import { boundedRetries } from "./retries.ts";
 
 /** The first try, and two more: with the time-outs below a caller knows of an outage before it has to act as if there were one. */
 export const MAX_ATTEMPTS = 3;
@@ -11,20 +12,20 @@ const MAX_SOCKETS = 200;
 
 interface ClientOptions {
   readonly maxAttempts: number;
-  readonly retryMode: "adaptive";
+  readonly retryStrategy: ReturnType<typeof boundedRetries>;
   readonly requestHandler: NodeHttpHandler;
 }
 
 /**
  * What every client of the SDK is made with: `new S3Client(clientOptions())`. Region, credentials and endpoints are as the SDK
- * finds them. Throttles, 5xx and lost connections are retried, and slowed down for, by the SDK's adaptive mode; `answered` bounds
+ * finds them. Throttles, 5xx and lost connections are retried, and slowed down for, as `boundedRetries` says; `answered` bounds
  * the whole.
  * @param requestTimeoutMs how long one attempt may take, body included
  */
 export function clientOptions(requestTimeoutMs = REQUEST_TIMEOUT_MS): ClientOptions {
   return {
     maxAttempts: MAX_ATTEMPTS,
-    retryMode: "adaptive",
+    retryStrategy: boundedRetries(MAX_ATTEMPTS),
     requestHandler: new NodeHttpHandler({
       connectionTimeout: CONNECTION_TIMEOUT_MS,
       requestTimeout: requestTimeoutMs,
