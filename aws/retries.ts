@@ -27,7 +27,7 @@ const MOMENT_MS = 200;
  * Adaptive retries with bounds: throttles, 5xx, time-outs and lost connections are tried again, and after a throttle the client
  * sends at a slower pace for a while. The SDK's own adaptive mode does not serve a gateway: its pace may fall to one request in
  * two seconds, and whoever has given up still takes a turn, so that after ten throttles of a client that asks five questions a
- * second nearly all of the next fifteen seconds' fail.
+ * second more than half fail.
  */
 export function boundedRetries(maxAttempts: number): Strategy {
   const pace = pacing(() => performance.now());

@@ -32,6 +32,8 @@ import { maskingKey, tokenKey } from "./token-key.ts";
 
 /** The group whose members see everybody's sessions. */
 const AUDITORS = "auditors";
+/** The group whose members may end others' access. */
+const ADMINS = "admins";
 /** What is told when nothing else was asked for: sessions end, recordings are stored. */
 const CLOSE_WITHIN_MS = 10_000;
 
@@ -282,6 +284,7 @@ function app({ audit, url, state, configuration, key, providers, gateway, approv
     people: state.people,
     sessions: state.sessions,
     sshKeys: state.sshKeys,
+    admins: [ADMINS],
     connections: () => [...configuration.connections().values()],
     services: configuration.services,
     gateway,

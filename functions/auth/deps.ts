@@ -45,6 +45,8 @@ export interface AuthDeps extends AuthenticationDeps {
   /** Whose live sessions end with their access. */
   readonly sessions: Pick<SessionStore, "list">;
   readonly sshKeys: SshKeyStore;
+  /** Groups whose members may end others' access: passes, public keys, all of it. */
+  readonly admins: readonly string[];
   /** As of now: asked at every request. */
   connections(): readonly ConnectionSummary[];
   /** Whose tokens and AWS identities are exchanged for passes; as of now, too. */

@@ -5,7 +5,7 @@ import type { Principal, PrincipalId } from "../../core/identity/principal.ts";
 import type { PassId } from "../../core/ports/pass-store.ts";
 import type { SessionId, SessionRow } from "../../core/ports/session-store.ts";
 import type { AuthDeps } from "./deps.ts";
-import { ADMINS, statusOf } from "./passes.ts";
+import { administers, statusOf } from "./passes.ts";
 
 /** Who has more passes that could be live got them from a program that leaks them; the newest are looked at. */
 const MAX_PASSES = 10_000;
@@ -36,9 +36,9 @@ export async function endAccess(
   who: string,
   from: string,
 ): Promise<EndedAccess[]> {
-  if (!administrator.groups.includes(ADMINS))
+  if (!administers(deps, administrator))
     throw new SallyportError("access-denied", "only administrators may end somebody's access", {
-      hint: `they are the members of the group "${ADMINS}"`,
+      hint: `they are the members of ${deps.admins.map((group) => `"${group}"`).join(", ")}`,
     });
   const meant = await meantBy(deps, who);
   if (meant.length === 0)

@@ -27,7 +27,7 @@ const logger = lambdaLogger(process.env[ENVIRONMENT.logLevel]);
 
 export const handler = apiHandler(logger, async () => {
   const names = settings();
-  const { baseUrl, tokenKey, originSecret, secrets } = await apiSettings(process.env);
+  const { baseUrl, tokenKey, admins, originSecret, secrets } = await apiSettings(process.env);
   const dynamo = new DynamoDBClient(clientOptions());
   const s3 = new S3Client(s3Options(process.env));
   const identity = parseIdentity(json(names.identity), ENVIRONMENT.identity);
@@ -51,6 +51,7 @@ export const handler = apiHandler(logger, async () => {
     people: dynamoPeopleStore(dynamo, names.peopleTable),
     sessions: dynamoSessionStore(dynamo, names.sessionsTable),
     sshKeys: dynamoSshKeyStore(dynamo, names.peopleTable),
+    admins,
     connections: () => [...configuration.current().connections.values()],
     services: () => configuration.current().services,
     gateway: { host: names.gatewayHost, port: names.postgresPort, caPem: tls.ca, ssh: sshAddress(names) },

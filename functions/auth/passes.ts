@@ -11,9 +11,6 @@ import type { AuthDeps, ConnectionSummary } from "./deps.ts";
 import { attempted } from "./refusals.ts";
 import { asOfLastSignIn } from "./last-sign-in.ts";
 
-/** Members may revoke anyone's passes, and remove anyone's public keys. */
-export const ADMINS = "admins";
-
 /** A person who needs more at once has a program that leaks them. */
 const MAX_LIVE_PASSES = 100;
 /** The newest passes of a person that are listed, live or not. */
@@ -25,6 +22,11 @@ export type PassStatus = "live" | "expired" | "revoked";
 export function statusOf(pass: Pass, now: Instant): PassStatus {
   if (pass.revokedAt !== undefined) return "revoked";
   return now < pass.expiresAt ? "live" : "expired";
+}
+
+/** Whether somebody may revoke anyone's passes, remove anyone's public keys, and end anyone's access. */
+export function administers({ admins }: Pick<AuthDeps, "admins">, { groups }: Principal): boolean {
+  return admins.some((group) => groups.includes(group));
 }
 
 /** The connections that a person may know of, by group. */
@@ -113,7 +115,7 @@ export function listPasses(deps: AuthDeps, principal: Principal): Promise<Pass[]
  */
 export async function revokePass(deps: AuthDeps, principal: Principal, id: PassId, from: string): Promise<Pass> {
   const found = await deps.passes.get(id);
-  const may = found !== undefined && (found.principal.id === principal.id || principal.groups.includes(ADMINS));
+  const may = found !== undefined && (found.principal.id === principal.id || administers(deps, principal));
   const revoked = may ? await deps.passes.revoke(id, deps.clock()) : undefined;
   if (revoked === undefined) throw new SallyportError("not-found", "you have no such pass");
   await deps.audit(passRevoked({ by: principal, from }, revoked, deps.clock()));

@@ -7,7 +7,7 @@ import { keyOfSshSignature, sshKeyStatement } from "../../core/identity/ssh-sign
 import type { SshKey } from "../../core/ports/ssh-key-store.ts";
 import { siteOf } from "../shared/site.ts";
 import type { AuthDeps } from "./deps.ts";
-import { ADMINS, statusOf } from "./passes.ts";
+import { administers, statusOf } from "./passes.ts";
 
 /** Far more than a person is issued in the hour that a pass lives. */
 const MAX_PASSES = 10_000;
@@ -53,7 +53,7 @@ export async function registerKey(
 export async function removeKey(deps: AuthDeps, principal: Principal, id: string, from: string): Promise<SshKey> {
   const fingerprint = parseSshKeyId(id);
   const key = fingerprint && (await deps.sshKeys.find(fingerprint));
-  const may = key !== undefined && (key.owner === principal.id || principal.groups.includes(ADMINS));
+  const may = key !== undefined && (key.owner === principal.id || administers(deps, principal));
   if (!may || !(await deps.sshKeys.remove(key.owner, key.fingerprint, deps.clock())))
     throw new SallyportError("not-found", "you have no such key");
   await revokePassesOf(deps, key);

@@ -71,6 +71,7 @@ export function depsInMemory(over: Partial<AuthDeps> & Pick<AuthDeps, "baseUrl">
     people: sqlitePeopleStore(db),
     sessions: sqliteSessionStore(db),
     sshKeys: sqliteSshKeyStore(db),
+    admins: ["admins"],
     connections: () => CONNECTIONS,
     services: () => NO_SERVICES,
     gateway: { host: "gateway.example", port: 5432, caPem: CA_PEM },
