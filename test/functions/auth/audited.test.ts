@@ -21,7 +21,9 @@ beforeEach(() => {
 });
 
 async function call(who: Principal, method: string, path: string, body?: unknown): Promise<Response> {
-  const headers = { ...(await signedIn(deps, who)), "content-type": "application/json" };
+  // Devices are let in by browsers alone.
+  const signed = await signedIn(deps, who, path.startsWith("/auth/device") ? "web" : "cli");
+  const headers = { ...signed, origin: BASE, "content-type": "application/json" };
   return app.request(BASE + path, { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) });
 }
 const idOf = async (response: Response): Promise<string> => ((await response.json()) as { id: string }).id;

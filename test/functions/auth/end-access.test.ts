@@ -33,6 +33,10 @@ const post = (path: string, headers: Headers, body?: object) =>
     headers: { ...headers, "content-type": "application/json" },
     ...(body && { body: JSON.stringify(body) }),
   });
+const inBrowser = async (who: Principal): Promise<Headers> => ({
+  ...(await signedIn(deps, who, "web")),
+  origin: BASE,
+});
 const end = async (who: string, by: Principal = DAVE) =>
   post(`/api/people/${encodeURIComponent(who)}/end-access`, await signedIn(deps, by));
 const passOf = (owner: Principal, lifetime = 3_600_000): Promise<Pass> =>
@@ -103,7 +107,7 @@ describe("an administrator who ends somebody's access", () => {
       (await (await post("/auth/device", {}, {})).json()) as { device_code: string; user_code: string };
     const [approved, waiting] = [await device(), await device()];
     const decide = async ({ user_code }: { user_code: string }): Promise<number> =>
-      (await post("/auth/device/decision", await signedIn(deps, ALICE), { user_code, decision: "approve" })).status;
+      (await post("/auth/device/decision", await inBrowser(ALICE), { user_code, decision: "approve" })).status;
     expect(await decide(approved)).toBe(200);
     await end(ALICE.id);
     deps.advance(10_000);
