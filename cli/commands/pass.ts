@@ -35,8 +35,9 @@ function issueCommand(): Command {
   return asks(command, async (context, self) => {
     const { out, api } = context;
     const [connection] = self.args;
-    const { label, ...proofs } = self.opts<{ label?: string } & ProofFlags>();
-    if (Object.keys(proofs).length > 0) return exchanged(context, proofs, label, connection);
+    const flags = self.opts<{ label?: string } & ProofFlags>();
+    const { label } = flags;
+    if (PROOFS.some((proof) => flags[proof] !== undefined)) return exchanged(context, flags, label, connection);
     const body = { ...(connection !== undefined && { connection }), ...(label !== undefined && { label }) };
     const issued = await api().json({ method: "POST", path: "/api/passes", body }, newPassView);
     if (out.json) return out.value(issued);
@@ -53,6 +54,8 @@ interface ProofFlags {
   readonly actorTokenFile?: string;
   readonly aws?: true;
 }
+
+const PROOFS = ["tokenFile", "tokenEnv", "actorTokenFile", "aws"] as const satisfies readonly (keyof ProofFlags)[];
 
 /** A workload's own pass: nobody is signed in, and nothing is kept. */
 async function exchanged(

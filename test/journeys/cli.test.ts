@@ -203,6 +203,7 @@ describe("recordings", () => {
       client: expect.stringMatching(/^127\.0\.0\.1:\d+$/),
       task: expect.any(String),
       startedAt: expect.stringMatching(ISO),
+      actors: [],
       live: false,
       endedAt: expect.stringMatching(ISO),
       reason: "client-closed",
