@@ -86,6 +86,7 @@ export class SessionRecorder {
     if (this.#exempt) return this.#unrecorded<"target">(bytes);
     if (recorded.length > MAX_RECORD_PAYLOAD) return this.#inPieces(FRAME_KIND.input, flags, bytes, recorded, true);
     const waiting = this.#record(FRAME_KIND.input, flags, recorded, true, MARK.none);
+    this.#core.check(); // the write may have waited for a disk that stalls
     return this.#permit<"target">(bytes, recorded.length, waiting);
   }
 
@@ -151,10 +152,7 @@ export class SessionRecorder {
     written: Promise<void> | undefined,
   ): Permit<To> | Promise<Permit<To>> {
     const admitted = this.#core.slabs.admission(this.#share, length);
-    if (!this.#strict && written === undefined && admitted === undefined) {
-      this.#core.check(); // the write may have waited for a disk that stalls
-      return mintPermit<To>(bytes);
-    }
+    if (!this.#strict && written === undefined && admitted === undefined) return mintPermit<To>(bytes);
     return this.#awaited<To>(bytes, written, admitted);
   }
 
