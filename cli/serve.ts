@@ -2,19 +2,13 @@ import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { createSecureContext } from "node:tls";
-import { getConnInfo } from "@hono/node-server/conninfo";
-import { type Context, Hono } from "hono";
 import type { Logger } from "pino";
 import { DEFAULT_PROVIDER_ID, type IdentitySettings, type Provider, resolveIdentity } from "../core/config/identity.ts";
-import type { Audit } from "../core/audit/audit.ts";
 import type { Configuration } from "../core/config/configuration.ts";
 import { asSallyportError, SallyportError } from "../core/errors.ts";
 import type { ApprovalDesk } from "../core/ports/approval-desk.ts";
-import { authApp } from "../functions/auth/app.ts";
 import type { GatewayAddress } from "../functions/auth/deps.ts";
 import { checkSamlProviders } from "../functions/auth/saml-sign-in.ts";
-import { replayApp } from "../functions/replay/app.ts";
-import { problemNotFound } from "../functions/shared/problem.ts";
 import { siteOf } from "../functions/shared/site.ts";
 import { type GatewayDeps, startGateway } from "../gateway-task/gateway.ts";
 import { watchConfiguration } from "../local/configuration.ts";
@@ -24,16 +18,12 @@ import { type LocalState, openLocalState } from "../local/state.ts";
 import { clientHost, inUrl, isHost, isLoopbackHost, type ListenAddress, listenFault, showAddress } from "./address.ts";
 import { type Approvals, composeApprovals } from "./approvals.ts";
 import { composeAudit } from "./audit.ts";
-import { canonicalHost } from "./canonical-host.ts";
 import { givenCertificate, ownCertificate, type ServerCertificate } from "./certificates.ts";
 import { listenForHttp } from "./http-server.ts";
+import { atCanonicalHost, AUDITORS, clientAddress, pagesOf } from "./pages.ts";
 import { type SshListening, sshListening } from "./ssh-listening.ts";
 import { maskingKey, tokenKey } from "./token-key.ts";
 
-/** The group whose members see everybody's sessions. */
-const AUDITORS = "auditors";
-/** The group whose members may end others' access. */
-const ADMINS = "admins";
 /** What is told when nothing else was asked for: sessions end, recordings are stored. */
 const CLOSE_WITHIN_MS = 10_000;
 
@@ -142,9 +132,9 @@ async function start(options: ServeOptions, closers: Closer[]): Promise<Omit<Run
     caPem: certificate.ca,
     ssh: ssh && { port: gateway.sshPort ?? ssh.listen.port, hostKey: ssh.hostKey.publicKey },
   };
-  const pages = app({ audit, url, state, configuration, key, providers, gateway: reached, approvals, logger });
+  const pages = pagesOf({ audit, url, state, configuration, key, providers, gateway: reached, approvals, logger });
   // A proxy may well ask by another name than the public one.
-  http.use(options.publicUrl === undefined ? new Hono().use(canonicalHost(url)).route("/", pages) : pages);
+  http.use(options.publicUrl === undefined ? atCanonicalHost(url, pages) : pages);
   logger.info({ url, gateway: showAddress(reached), issuer }, "ready");
   return { url, gateway: reached, issuer, approvals, failed: gateway.failed };
 }
@@ -261,48 +251,4 @@ function gatewayDeps(parts: GatewayParts): GatewayDeps {
 /** What signing in by SSH asks and leaves. */
 function signInStores({ signIns, people, sshKeys }: LocalState): Pick<LocalState, "signIns" | "people" | "sshKeys"> {
   return { signIns, people, sshKeys };
-}
-
-interface AppParts {
-  readonly audit: Audit;
-  readonly url: string;
-  readonly state: LocalState;
-  readonly configuration: Configuration;
-  readonly key: Uint8Array;
-  readonly providers: readonly Provider[];
-  readonly gateway: GatewayAddress;
-  readonly approvals: Approvals;
-  readonly logger: Logger;
-}
-
-function app({ audit, url, state, configuration, key, providers, gateway, approvals, logger }: AppParts): Hono {
-  const common = { baseUrl: url, tokenKey: key, signIns: state.signIns, clock: Date.now, logger };
-  const auth = authApp({
-    ...common,
-    providers,
-    passes: state.passes,
-    people: state.people,
-    sessions: state.sessions,
-    sshKeys: state.sshKeys,
-    admins: [ADMINS],
-    connections: () => [...configuration.connections().values()],
-    services: configuration.services,
-    gateway,
-    audit,
-    clientAddress,
-  });
-  const replay = replayApp({
-    ...common,
-    sessions: state.sessions,
-    chunks: state.chunks,
-    publicKeys: [state.signer.publicKey],
-    auditors: [AUDITORS],
-  });
-  const root = new Hono().route("/", auth).route("/", replay).route("/", approvals.app);
-  return root.notFound(problemNotFound(root));
-}
-
-/** The socket's, whatever headers say. */
-function clientAddress(c: Context): string {
-  return getConnInfo(c).remote.address?.replace(/^::ffff:/, "") ?? "unknown";
 }

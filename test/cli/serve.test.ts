@@ -100,6 +100,20 @@ describe("the product in one process", () => {
     await third.close();
   });
 
+  test("answers a path that is not there, and a method that none has, by a problem (RFC 9457)", async () => {
+    const running = await serve(options);
+    for (const [method, path, status] of [
+      ["GET", "/nowhere", 404],
+      ["PUT", "/api/passes", 405],
+    ] as const) {
+      const answer = await fetch(running.url + path, { method, headers: { accept: "application/json" } });
+      expect(answer.status).toBe(status);
+      expect(answer.headers.get("content-type")).toContain("application/problem+json");
+      expect(await answer.json()).toMatchObject({ status });
+    }
+    await running.close();
+  });
+
   test("sends a browser that came by another name to the one that its sign-in belongs to", async () => {
     const running = await serve(options);
     const elsewhere = running.url.replace("127.0.0.1", "localhost");
