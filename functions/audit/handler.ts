@@ -1,9 +1,9 @@
 import { S3Client } from "@aws-sdk/client-s3";
 import type { Context } from "aws-lambda";
 import { pino } from "pino";
+import { s3Options } from "../../aws/api-settings.ts";
 import { s3AuditLog } from "../../aws/audit-log.ts";
 import { CHUNK_REQUEST_TIMEOUT_MS, s3ChunkStore } from "../../aws/chunk-store.ts";
-import { clientOptions } from "../../aws/client-options.ts";
 import { ENVIRONMENT } from "../../aws/environment.ts";
 import { SallyportError } from "../../core/errors.ts";
 import { causesOf } from "../shared/problem.ts";
@@ -19,7 +19,7 @@ function demanded(name: string): string {
 }
 
 const logger = pino({ level: process.env[ENVIRONMENT.logLevel] ?? "info", base: null });
-const client = new S3Client(clientOptions(CHUNK_REQUEST_TIMEOUT_MS));
+const client = new S3Client(s3Options(process.env, CHUNK_REQUEST_TIMEOUT_MS));
 const auditor = chunkAuditor({
   // It only reads: how long a recording is locked is for whoever writes it.
   chunks: s3ChunkStore({

@@ -3,7 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { type AwsState, awsState } from "../../aws/state.ts";
 import { mintPass } from "../../core/identity/pass.ts";
 import type { PrincipalId } from "../../core/identity/principal.ts";
-import type { SessionRow } from "../../core/ports/session-store.ts";
+import type { SessionId, SessionRow } from "../../core/ports/session-store.ts";
 import type { SessionEvent } from "../../core/recording/events.ts";
 import { readEvents } from "../../core/recording/reader.ts";
 import { verifySession } from "../../core/recording/verify.ts";
@@ -27,6 +27,8 @@ export interface AwsShop {
   sessions(): Promise<SessionRow[]>;
   /** The newest session once it is closed: its row and its events, its recording verified. */
   lastClosed(): Promise<{ readonly row: SessionRow; readonly events: readonly SessionEvent[] }>;
+  /** What a session asked, its recording verified. */
+  statementsOf(session: SessionId): Promise<string[]>;
   close(): Promise<void>;
 }
 
@@ -40,6 +42,13 @@ export async function startAwsShop(stage: AwsStage, policy = OPEN_POLICY): Promi
   const state = await awsState({ ...process.env, ...stage.environment });
   await state.configurations.publish(filesOf(target, policy), "test");
   const sessions = (): Promise<SessionRow[]> => state.sessions.list({ limit: 100 });
+  const eventsOf = async ({ id, closing }: Pick<SessionRow, "id" | "closing">): Promise<SessionEvent[]> => {
+    const report = await verifySession(state.chunks, id, [state.signer.publicKey]);
+    if (!report.ok) throw new Error(`the recording is not sound: ${JSON.stringify(report)}`);
+    const events: SessionEvent[] = [];
+    for await (const { event } of readEvents(state.chunks, id, { seal: closing })) events.push(event);
+    return events;
+  };
   return {
     state,
     target,
@@ -56,13 +65,14 @@ export async function startAwsShop(stage: AwsStage, policy = OPEN_POLICY): Promi
       for (const until = Date.now() + CLOSED_WITHIN_MS; Date.now() < until; await delay(50)) {
         const [row] = await sessions();
         if (row?.closing === undefined) continue;
-        const report = await verifySession(state.chunks, row.id, [state.signer.publicKey]);
-        if (!report.ok) throw new Error(`the recording is not sound: ${JSON.stringify(report)}`);
-        const events: SessionEvent[] = [];
-        for await (const { event } of readEvents(state.chunks, row.id, { seal: row.closing })) events.push(event);
-        return { row, events };
+        return { row, events: await eventsOf(row) };
       }
       throw new Error("the session was not closed");
+    },
+    async statementsOf(session) {
+      const row = await state.sessions.get(session);
+      if (row === undefined) throw new Error("there is no such session");
+      return (await eventsOf(row)).flatMap((event) => (event.type === "statement" ? [event.text] : []));
     },
     async close() {
       state.close();
