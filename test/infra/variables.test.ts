@@ -26,6 +26,15 @@ describe("what the stacks tell", () => {
       expect(variablesOf(name), name).toEqual(expect.arrayContaining(demandedBy(FUNCTIONS[name].entry)));
   });
 
+  it("functions that hold the token key start anew when it is replaced: a variable changes with it", () => {
+    const holders = made
+      .of("AWS::Lambda::Function")
+      .map(({ properties }) => (properties.Environment?.Variables ?? {}) as Record<string, unknown>)
+      .filter((variables) => ENVIRONMENT.tokenKeySecret in variables);
+    expect(holders.length).toBeGreaterThan(3);
+    for (const variables of holders) expect(variables[ENVIRONMENT.tokenKeyGeneration]).toBe("1");
+  });
+
   it("a task is all that it demands", () => {
     const demanded = demandedBy("gateway-task/main.ts");
     expect(demanded).toEqual(
