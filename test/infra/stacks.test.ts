@@ -445,6 +445,14 @@ describe("whoever is on call", () => {
       expect(properties.AlarmDescription, id).toContain("docs/runbook.md#");
     }
     expect(one("AWS::SNS::Topic").properties.KmsMasterKeyId).toBeDefined();
+    const statements = one("AWS::SNS::TopicPolicy").properties.PolicyDocument.Statement as Statement[];
+    expect(statements).toContainEqual(
+      expect.objectContaining({
+        Effect: "Allow",
+        Action: "sns:Publish",
+        Principal: { Service: "cloudwatch.amazonaws.com" },
+      }),
+    );
   });
 
   it("is told when no task writes figures any more", () => {
