@@ -88,6 +88,20 @@ describe("permissions", () => {
       .flatMap(({ properties }) => properties.PolicyDocument.Statement as Statement[])
       .filter(({ Action }) => [Action].flat().includes("ses:SendEmail"));
     expect(mail?.Condition).toEqual({ StringEquals: { "ses:FromAddress": "sallyport@shop.example" } });
+    const senders = made
+      .of("AWS::Lambda::Function")
+      .map(({ properties }) => properties.Environment.Variables.SALLYPORT_MAIL_FROM as string | undefined)
+      .filter((from) => from !== undefined);
+    expect(senders).toEqual(["sallyport@shop.example"]);
+  });
+
+  it("let notify read requests for consent, and change none", () => {
+    const table = one("AWS::DynamoDB::Table", "Approvals").id;
+    const writers = grants()
+      .filter(({ actions, resources }) => actions.includes("dynamodb:PutItem") && resources.join().includes(table))
+      .map(({ id }) => id);
+    expect(writers.some((id) => id.includes("Approvals"))).toBe(true);
+    expect(writers.filter((id) => id.includes("Notify"))).toEqual([]);
   });
 
   it("bound the targets' secrets by their prefix", () => {
@@ -137,6 +151,20 @@ describe("buckets", () => {
       expect(properties.VersioningConfiguration).toEqual({ Status: "Enabled" });
       expect(properties.ObjectLockEnabled).toBe(true);
       expect(properties.ObjectLockConfiguration.Rule.DefaultRetention).toEqual({ Days: 365, Mode: "GOVERNANCE" });
+    }
+  });
+
+  it("of evidence take no object in the place of another, whoever puts it", () => {
+    for (const part of ["RecordingsBucket", "AuditBucket"]) {
+      const { properties } = one("AWS::S3::BucketPolicy", part);
+      expect(properties.PolicyDocument.Statement, part).toContainEqual(
+        expect.objectContaining({
+          Effect: "Deny",
+          Principal: { AWS: "*" },
+          Action: "s3:PutObject",
+          Condition: { Null: { "s3:if-none-match": "true" } },
+        }),
+      );
     }
   });
 
