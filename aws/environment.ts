@@ -24,6 +24,8 @@ export const ENVIRONMENT = {
   /** ARNs of secrets: 32 bytes in base64url each, of session tokens and of masks that hash. */
   tokenKeySecret: "SALLYPORT_TOKEN_KEY_SECRET",
   maskingKeySecret: "SALLYPORT_MASKING_KEY_SECRET",
+  /** How often the key of session tokens was replaced. Nobody reads it: where it changes, Lambda starts functions anew, with the new key. */
+  tokenKeyGeneration: "SALLYPORT_TOKEN_KEY_GENERATION",
   /** ARN of a secret `{"cert": PEM, "key": PEM, "ca": PEM}`: what the gateway shows to its clients. */
   tlsSecret: "SALLYPORT_TLS_SECRET",
   /** ARN of a secret that is a private key in PEM: the same on every task. */

@@ -19,6 +19,7 @@ export class DeployedSecrets extends Construct {
   private readonly maker: SallyportFunction;
   private readonly key: IKey;
   private readonly tokenKey: CfnSecret;
+  private readonly tokenKeyGeneration: number;
   private readonly maskingKey: CfnSecret;
   private readonly tls: CfnSecret;
   private readonly sshHostKey: CfnSecret;
@@ -36,6 +37,7 @@ export class DeployedSecrets extends Construct {
       { description: "makes the secrets that a deployment has none of yet", timeoutSeconds: 60, memory: 512 },
       context,
     );
+    this.tokenKeyGeneration = settings.tokenKeyGeneration;
     this.tokenKey = this.secret("TokenKey", "signs the tokens of who has signed in");
     this.made("TokenKey", this.tokenKey, { kind: "key", generation: settings.tokenKeyGeneration });
     this.maskingKey = this.secret("MaskingKey", "hashes what is masked, the same everywhere and for ever");
@@ -59,6 +61,8 @@ export class DeployedSecrets extends Construct {
 
   grantTokenKey(program: Program): void {
     this.grant(program, ENVIRONMENT.tokenKeySecret, this.tokenKey);
+    // A function that is warm would go on with the key that it has read, and let in whom the old one signed for.
+    program.addEnvironment(ENVIRONMENT.tokenKeyGeneration, String(this.tokenKeyGeneration));
   }
 
   grantMaskingKey(program: Program): void {

@@ -186,6 +186,20 @@ describe("buckets", () => {
   });
 });
 
+describe("a token key that is replaced", () => {
+  it("starts every function anew that signs or checks by it: those that are warm keep what they have read", () => {
+    const later = synthesise({ tokenKeyGeneration: 2 });
+    const variables = (of: Synthesised) =>
+      of
+        .of("AWS::Lambda::Function")
+        .map(({ properties }) => properties.Environment.Variables as Record<string, unknown>)
+        .filter((names) => "SALLYPORT_TOKEN_KEY_SECRET" in names);
+    const [before, after] = [variables(made), variables(later)];
+    expect(before).toHaveLength(5);
+    for (const [index, names] of before.entries()) expect(names).not.toEqual(after[index]);
+  });
+});
+
 describe("state", () => {
   it("is in tables that can be restored, cannot be deleted in passing, and are under our key", () => {
     expect(made.of("AWS::DynamoDB::Table")).toHaveLength(6);
