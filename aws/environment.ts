@@ -24,7 +24,7 @@ export const ENVIRONMENT = {
   /** ARNs of secrets: 32 bytes in base64url each, of session tokens and of masks that hash. */
   tokenKeySecret: "SALLYPORT_TOKEN_KEY_SECRET",
   maskingKeySecret: "SALLYPORT_MASKING_KEY_SECRET",
-  /** Nobody reads it: a function that runs already holds the old key until its variables change. */
+  /** How often the key of session tokens was replaced. Nobody reads it: where it changes, Lambda starts functions anew, with the new key. */
   tokenKeyGeneration: "SALLYPORT_TOKEN_KEY_GENERATION",
   /** ARN of a secret `{"cert": PEM, "key": PEM, "ca": PEM}`: what the gateway shows to its clients. */
   tlsSecret: "SALLYPORT_TLS_SECRET",

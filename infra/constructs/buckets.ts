@@ -1,4 +1,5 @@
 import { Duration, RemovalPolicy, Stack, Validations } from "aws-cdk-lib";
+import { AnyPrincipal, Effect, PolicyStatement } from "aws-cdk-lib/aws-iam";
 import type { IKey } from "aws-cdk-lib/aws-kms";
 import {
   BlockPublicAccess,
@@ -57,11 +58,11 @@ export function accessLogBucket(scope: Construct, id: string, { logDays }: Setti
   return bucket;
 }
 
-/** A bucket of evidence: versioned and locked for the retention, and deleted a day after it. */
+/** A bucket of evidence: versioned and locked for the retention, and deleted a day after it. What has a name keeps it. */
 export function evidenceBucket(scope: Construct, id: string, settings: Settings, context: BucketContext): Bucket {
   const { retentionDays, retentionMode } = settings;
   const duration = Duration.days(retentionDays);
-  return new Bucket(scope, id, {
+  const bucket = new Bucket(scope, id, {
     ...CLOSED,
     ...encrypted(context),
     versioned: true,
@@ -86,6 +87,17 @@ export function evidenceBucket(scope: Construct, id: string, settings: Settings,
       },
     ],
   });
+  // The lock keeps the version that was first, but readers are given the newest: there shall be no second.
+  bucket.addToResourcePolicy(
+    new PolicyStatement({
+      effect: Effect.DENY,
+      principals: [new AnyPrincipal()],
+      actions: ["s3:PutObject"],
+      resources: [bucket.arnForObjects("*")],
+      conditions: { Null: { "s3:if-none-match": "true" } },
+    }),
+  );
+  return bucket;
 }
 
 /** A bucket whose versions are its history, and none of which is ever expired. */

@@ -61,6 +61,7 @@ export class DeployedSecrets extends Construct {
 
   grantTokenKey(program: Program): void {
     this.grant(program, ENVIRONMENT.tokenKeySecret, this.tokenKey);
+    // A function that is warm would go on with the key that it has read, and let in whom the old one signed for.
     program.addEnvironment(ENVIRONMENT.tokenKeyGeneration, String(this.tokenKeyGeneration));
   }
 

@@ -14,7 +14,8 @@ export function grantMail(scope: Construct, program: Program, { mailFrom }: Sett
   const { partition, region, account } = Stack.of(scope);
   const address = addressOf(mailFrom);
   const identities = [address, address.slice(address.indexOf("@") + 1)];
-  program.addEnvironment(ENVIRONMENT.mailFrom, mailFrom);
+  // The mailer wants the address alone: the name beside it is its own.
+  program.addEnvironment(ENVIRONMENT.mailFrom, address);
   allow(program, {
     actions: ["ses:SendEmail", "ses:SendRawEmail"],
     resources: identities.map((identity) => `arn:${partition}:ses:${region}:${account}:identity/${identity}`),

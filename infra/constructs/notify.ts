@@ -30,8 +30,8 @@ export class Notify extends Construct {
     );
     this.function.addEnvironment(ENVIRONMENT.publicUrl, publicUrl);
     grantMail(this, this.function, context.settings);
-    data.tables.grantReadWrite(this.function, "approvals", "coordination");
-    data.tables.grantRead(this.function, "people");
+    data.tables.grantReadWrite(this.function, "coordination");
+    data.tables.grantRead(this.function, "approvals", "people");
     data.configurations.grantRead(this.function);
     data.secrets.grantTokenKey(this.function);
     this.failed = deadLetters(this, "Failed");

@@ -93,6 +93,20 @@ describe("permissions", () => {
       .flatMap(({ properties }) => properties.PolicyDocument.Statement as Statement[])
       .filter(({ Action }) => [Action].flat().includes("ses:SendEmail"));
     expect(mail?.Condition).toEqual({ StringEquals: { "ses:FromAddress": "sallyport@shop.example" } });
+    const senders = made
+      .of("AWS::Lambda::Function")
+      .map(({ properties }) => properties.Environment.Variables.SALLYPORT_MAIL_FROM as string | undefined)
+      .filter((from) => from !== undefined);
+    expect(senders).toEqual(["sallyport@shop.example"]);
+  });
+
+  it("let notify read requests for consent, and change none", () => {
+    const table = one("AWS::DynamoDB::Table", "Approvals").id;
+    const writers = grants()
+      .filter(({ actions, resources }) => actions.includes("dynamodb:PutItem") && resources.join().includes(table))
+      .map(({ id }) => id);
+    expect(writers.some((id) => id.includes("Approvals"))).toBe(true);
+    expect(writers.filter((id) => id.includes("Notify"))).toEqual([]);
   });
 
   it("bound the targets' secrets by their prefix", () => {
@@ -145,6 +159,20 @@ describe("buckets", () => {
     }
   });
 
+  it("of evidence take no object in the place of another, whoever puts it", () => {
+    for (const part of ["RecordingsBucket", "AuditBucket"]) {
+      const { properties } = one("AWS::S3::BucketPolicy", part);
+      expect(properties.PolicyDocument.Statement, part).toContainEqual(
+        expect.objectContaining({
+          Effect: "Deny",
+          Principal: { AWS: "*" },
+          Action: "s3:PutObject",
+          Condition: { Null: { "s3:if-none-match": "true" } },
+        }),
+      );
+    }
+  });
+
   it("of evidence expire after the lock, and not before", () => {
     for (const part of ["RecordingsBucket", "AuditBucket"]) {
       const [rule] = one("AWS::S3::Bucket", part).properties.LifecycleConfiguration.Rules;
@@ -160,6 +188,20 @@ describe("buckets", () => {
     const { properties } = one("AWS::S3::Bucket", "ConfigurationsBucket");
     expect(properties.VersioningConfiguration).toEqual({ Status: "Enabled" });
     expect(JSON.stringify(properties.LifecycleConfiguration)).not.toMatch(/Expiration/);
+  });
+});
+
+describe("a token key that is replaced", () => {
+  it("starts every function anew that signs or checks by it: those that are warm keep what they have read", () => {
+    const later = synthesise({ tokenKeyGeneration: 2 });
+    const variables = (of: Synthesised) =>
+      of
+        .of("AWS::Lambda::Function")
+        .map(({ properties }) => properties.Environment.Variables as Record<string, unknown>)
+        .filter((names) => "SALLYPORT_TOKEN_KEY_SECRET" in names);
+    const [before, after] = [variables(made), variables(later)];
+    expect(before).toHaveLength(5);
+    for (const [index, names] of before.entries()) expect(names).not.toEqual(after[index]);
   });
 });
 
@@ -451,6 +493,14 @@ describe("whoever is on call", () => {
       expect(HEADINGS, id).toContain(anchor);
     }
     expect(one("AWS::SNS::Topic").properties.KmsMasterKeyId).toBeDefined();
+    const statements = one("AWS::SNS::TopicPolicy").properties.PolicyDocument.Statement as Statement[];
+    expect(statements).toContainEqual(
+      expect.objectContaining({
+        Effect: "Allow",
+        Action: "sns:Publish",
+        Principal: { Service: "cloudwatch.amazonaws.com" },
+      }),
+    );
   });
 
   it("is told when no task writes figures any more", () => {
