@@ -41,7 +41,12 @@ export function askedGroups({ consents }: Pick<Approval, "consents">, { groups }
 export function barredFrom(approval: Approval, by: Principal): Refused | undefined {
   if (askedGroups(approval, by).length === 0) return "not-asked";
   if (by.kind !== "user") return "not-a-person";
-  return samePerson(by, approval.requester) ? "own-request" : undefined;
+  return isOwn(approval.requester, by) ? "own-request" : undefined;
+}
+
+/** Whoever acts for somebody else asks as much as they do. */
+function isOwn(requester: Principal, by: Principal): boolean {
+  return samePerson(by, requester) || (requester.actors ?? []).includes(by.id);
 }
 
 interface Given {

@@ -33,6 +33,16 @@ describe("who may answer", () => {
     expect(why(revoke(granted(), by, NOW + 2))).toBe("own-request");
   });
 
+  test("nobody consents to, or revokes, what they ask for in somebody else's place, at whatever place of the chain", () => {
+    const service: Principal = { kind: "service", id: "service|ci" as PrincipalId, name: "ci", groups: [] };
+    for (const actors of [[BOB.id], [ERIN.id, BOB.id]]) {
+      const asked = requested({ requester: { ...service, actors } });
+      expect(why(answer(asked, consent(BOB), NOW))).toBe("own-request");
+      expect(why(answer(asked, refusal(BOB), NOW))).toBe("own-request");
+      expect(why(revoke({ ...asked, status: "granted" }, BOB, NOW))).toBe("own-request");
+    }
+  });
+
   test("a stranger, and who is in a group of nearly that name, is not asked", () => {
     for (const group of ["engineers", "Approvers", "approvers ", "approver", "*", ""])
       expect(why(answer(requested(), consent(person("eve", group)), NOW))).toBe("not-asked");
