@@ -96,6 +96,8 @@ export interface Expected {
 /** A person whom an assertion tells of. */
 export interface AssertedPerson extends SignedIn {
   readonly assertionId: string;
+  /** When the provider said so. */
+  readonly issuedAt: Instant;
   /** When the assertion is too old for anybody. */
   readonly expiresAt: Instant;
   /** The request that this answers; undefined for a sign-in that began at the provider. */
@@ -123,6 +125,7 @@ export function personFromAssertion(assertion: unknown, expected: Expected): Ass
     principal: { kind: "user", id: `saml:${expected.issuer}|${nameId}` as PrincipalId, name, groups },
     email,
     assertionId: read.data.$.ID,
+    issuedAt: read.data.$.IssueInstant,
     expiresAt: latest(read.data, data) + SAML_CLOCK_SKEW_MS,
     inResponseTo: data.InResponseTo,
   };

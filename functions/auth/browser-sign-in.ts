@@ -2,8 +2,10 @@ import { randomUUID } from "node:crypto";
 import type { Context } from "hono";
 import { deleteCookie, getCookie, setCookie } from "hono/cookie";
 import { signedIn, signInFailed } from "../../core/audit/account-events.ts";
+import type { Instant } from "../../core/brand.ts";
 import type { Provider } from "../../core/config/identity.ts";
 import { asSallyportError, SallyportError } from "../../core/errors.ts";
+import { demandAccessSince } from "../../core/identity/access-end.ts";
 import { type SignedIn, vouched } from "../../core/identity/home-realm.ts";
 import { SESSION_LIFETIME_MS, issueSessionToken } from "../../core/identity/session-token.ts";
 import type { TokenId } from "../../core/ports/sign-in-store.ts";
@@ -46,20 +48,24 @@ export function notStartedHere(): never {
 
 /**
  * Gives this browser a session, and remembers who it was; a session that is not in the audit log is not given.
- * Throws as `issueSessionToken` and the stores do.
+ * @param proof.since when the sign-in began, or was vouched for: one from before the person's access was ended comes to nothing
+ * Throws `sign-in-required` for that, and as `issueSessionToken` and the stores do.
  */
 export async function startSession(
   c: Context,
   deps: AuthDeps,
   site: Site,
   who: SignedIn,
-  by: Provider["kind"],
+  { by, since }: { readonly by: Provider["kind"]; readonly since: Instant },
 ): Promise<void> {
   const { id, name, groups } = who.principal;
-  await deps.people.signedIn({ id, name, email: who.email, groups, seenAt: deps.clock() });
+  // Read before the question: an end that the answer does not know of yet is later, and counts against all of this.
+  const now = deps.clock();
+  await demandAccessSince(deps.signIns, id, since);
+  await deps.people.signedIn({ id, name, email: who.email, groups, seenAt: now });
   const authority = { issuer: site.origin, key: deps.tokenKey };
-  const token = await issueSessionToken(authority, "web", who.principal, randomUUID() as TokenId, deps.clock());
-  await deps.audit(signedIn({ by: who.principal, from: deps.clientAddress(c) }, by, deps.clock()));
+  const token = await issueSessionToken(authority, "web", who.principal, randomUUID() as TokenId, now);
+  await deps.audit(signedIn({ by: who.principal, from: deps.clientAddress(c) }, by, now));
   setCookie(c, cookieName(site, SESSION_COOKIE), token, cookieOptions(site, SESSION_LIFETIME_MS));
   deps.logger.info({ principal: id, address: deps.clientAddress(c) }, "signed in");
 }

@@ -75,6 +75,7 @@ export function oidcSignIn(config: OidcProvider, site: Site, clock: Clock): Oidc
         state: openid.randomState(),
         nonce: openid.randomNonce(),
         verifier,
+        begunAt: clock(),
         returnTo,
       };
       const url = openid.buildAuthorizationUrl(configuration, {

@@ -12,6 +12,7 @@ const pendingOidc = z.object({
   state: text,
   nonce: text,
   verifier: text,
+  begunAt: z.number(),
   returnTo: text,
 });
 

@@ -30,6 +30,7 @@ const arrived = z.object({
   name: z.string(),
   groups: z.array(z.string()),
   email: z.string().optional(),
+  issuedAt: z.number(),
   /** The request that was answered; without one it began at the provider, which allows that. */
   inResponseTo: z.string().optional(),
   relayState: z.string().optional(),
@@ -64,7 +65,7 @@ export function samlRoutes(deps: AuthDeps, ways: WaysToSignIn): Hono {
       const come = await openArrived(c, deps, site);
       if (come.inResponseTo !== undefined) notStartedHere();
       deleteCookie(c, cookieName(site, ARRIVED_COOKIE), cookieOptions(site, 0));
-      await startSession(c, deps, site, signedIn(come), "saml");
+      await startSession(c, deps, site, signedIn(come), { by: "saml", since: come.issuedAt });
       return c.redirect(startPage(come.relayState, site), 303);
     });
 }
@@ -78,8 +79,9 @@ async function consume(c: Context, deps: AuthDeps, ways: WaysToSignIn, site: Sit
     await demandFirst(deps, id, person);
     return person;
   });
-  const { principal, email, inResponseTo } = who;
-  const come: Arrived = { provider: id, id: principal.id, name: principal.name, groups: [...principal.groups] };
+  const { principal, email, inResponseTo, issuedAt } = who;
+  const { id: personId, name, groups } = principal;
+  const come: Arrived = { provider: id, id: personId, name, groups: [...groups], issuedAt };
   const optional = { email, inResponseTo, relayState: posted.RelayState };
   const sealed = await arrivedSealing.seal(deps.tokenKey, { ...come, ...optional }, deps.clock());
   if (sealed.length > MAX_COOKIE)
@@ -101,7 +103,7 @@ async function finish(c: Context, deps: AuthDeps, site: Site): Promise<Response>
     pending.requestId === come.inResponseTo &&
     pending.relayState === come.relayState;
   if (!answered) notStartedHere();
-  await startSession(c, deps, site, signedIn(come), "saml");
+  await startSession(c, deps, site, signedIn(come), { by: "saml", since: come.issuedAt });
   return c.redirect(pending.returnTo, 303);
 }
 

@@ -303,3 +303,18 @@ test.each(["http://sallyport.example", "http://127.0.0.1.evil.example", "https:/
     );
   },
 );
+
+test("a sign-in from before somebody's access was ended comes to nothing, however long it takes, and a new one is good", async () => {
+  provider.claims = { email: "alice@shop.example" };
+  expect((await comeBack(await start())).status).toBe(303);
+  const [alice] = await deps.people.withEmail("alice@shop.example");
+  if (alice === undefined) throw new Error("nobody has signed in");
+  const begun = await start();
+  deps.advance(1_000);
+  await deps.signIns.endAccess(alice.id, deps.clock());
+  deps.advance(1_000);
+  const late = await comeBack(begun);
+  expect([late.status, sessionCookie(late)]).toEqual([401, ""]);
+  expect((await deps.people.find(alice.id))?.seenAt).toBe(alice.seenAt); // her public keys do not wake either
+  expect((await comeBack(await start())).status).toBe(303);
+});

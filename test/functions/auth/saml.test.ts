@@ -1,6 +1,7 @@
 import { beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { browserless } from "../../../cli/browserless-sign-in.ts";
 import type { SamlProvider } from "../../../core/config/identity.ts";
+import type { PrincipalId } from "../../../core/identity/principal.ts";
 import { authApp } from "../../../functions/auth/app.ts";
 import { checkSamlProviders } from "../../../functions/auth/saml-sign-in.ts";
 import { type DepsInMemory, depsInMemory, startInstallation } from "./installation.ts";
@@ -330,4 +331,21 @@ describe("a provider's metadata", () => {
     const two = [idp.samlProvider(keys), idp.samlProvider(keys, { id: "again", metadata: xml() })];
     await expect(checkSamlProviders(two)).rejects.toMatchObject({ code: "configuration-invalid" });
   });
+});
+
+test("an assertion from before somebody's access was ended signs nobody in, nor does it wake what they registered", async () => {
+  withProvider({ allowIdpInitiated: true });
+  const id = `saml:${idp.IDP_ENTITY}|alice-7` as PrincipalId;
+  const { requestId, relayState } = await browser.start();
+  const asked = idp.signed(idp.responseXml({ base: BASE, inResponseTo: requestId }), keys);
+  const unasked = idp.signed(idp.responseXml({ base: BASE, inResponseTo: undefined }), keys);
+  deps.advance(1_000);
+  await deps.signIns.endAccess(id, deps.clock());
+  deps.advance(1_000);
+  expect((await browser.bring(asked, relayState)).status).toBe(401);
+  await browser.bring(unasked);
+  const confirmed = await browser.post("/auth/saml/corp/finish");
+  expect(await confirmed.json()).toMatchObject({ status: 401, code: "sign-in-required" });
+  expect(browser.cookies.has(SESSION)).toBe(false);
+  expect(await deps.people.find(id)).toBeUndefined();
 });
