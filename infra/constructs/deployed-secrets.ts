@@ -4,6 +4,7 @@ import { CfnSecret } from "aws-cdk-lib/aws-secretsmanager";
 import { Construct } from "constructs";
 import { ENVIRONMENT } from "../../aws/environment.ts";
 import { DECRYPT, type Program, USE_KEY, allow } from "../program.ts";
+import type { Settings } from "../settings.ts";
 import { type FunctionContext, SallyportFunction } from "./sallyport-function.ts";
 
 const NO_ROTATION = [
@@ -18,18 +19,18 @@ const NO_ROTATION = [
 export class DeployedSecrets extends Construct {
   private readonly maker: SallyportFunction;
   private readonly key: IKey;
+  private readonly settings: Settings;
   private readonly tokenKey: CfnSecret;
-  private readonly tokenKeyGeneration: number;
   private readonly maskingKey: CfnSecret;
   private readonly tls: CfnSecret;
   private readonly sshHostKey: CfnSecret;
-  private readonly sshHostKeyMade: CustomResource;
   private readonly origin: CfnSecret;
 
   constructor(scope: Construct, id: string, gatewayHost: string, key: IKey, context: FunctionContext) {
     super(scope, id);
     this.key = key;
     const { settings } = context;
+    this.settings = settings;
     this.maker = new SallyportFunction(
       this,
       "Maker",
@@ -37,7 +38,6 @@ export class DeployedSecrets extends Construct {
       { description: "makes the secrets that a deployment has none of yet", timeoutSeconds: 60, memory: 512 },
       context,
     );
-    this.tokenKeyGeneration = settings.tokenKeyGeneration;
     this.tokenKey = this.secret("TokenKey", "signs the tokens of who has signed in");
     this.made("TokenKey", this.tokenKey, { kind: "key", generation: settings.tokenKeyGeneration });
     this.maskingKey = this.secret("MaskingKey", "hashes what is masked, the same everywhere and for ever");
@@ -45,7 +45,7 @@ export class DeployedSecrets extends Construct {
     this.origin = this.secret("Origin", "shows the API that a request came through the distribution");
     this.made("Origin", this.origin, { kind: "key", generation: 1 });
     this.sshHostKey = this.secret("SshHostKey", "the gateway's SSH host key");
-    this.sshHostKeyMade = this.made("SshHostKey", this.sshHostKey, {
+    this.made("SshHostKey", this.sshHostKey, {
       kind: "ssh",
       generation: settings.sshHostKeyGeneration,
     });
@@ -59,10 +59,10 @@ export class DeployedSecrets extends Construct {
     });
   }
 
+  /** A warm function would go on with the key that it has read: with the generation a variable changes, and Lambda starts it anew. */
   grantTokenKey(program: Program): void {
     this.grant(program, ENVIRONMENT.tokenKeySecret, this.tokenKey);
-    // A function that is warm would go on with the key that it has read, and let in whom the old one signed for.
-    program.addEnvironment(ENVIRONMENT.tokenKeyGeneration, String(this.tokenKeyGeneration));
+    program.addEnvironment(ENVIRONMENT.tokenKeyGeneration, String(this.settings.tokenKeyGeneration));
   }
 
   grantMaskingKey(program: Program): void {
@@ -77,9 +77,18 @@ export class DeployedSecrets extends Construct {
     this.grant(program, ENVIRONMENT.sshHostKeySecret, this.sshHostKey);
   }
 
-  /** Its public half, which the maker answers: who shows it need not read the private one. */
-  tellSshPublicKey(program: Program): void {
-    program.addEnvironment(ENVIRONMENT.sshPublicHostKey, this.sshHostKeyMade.getAttString("publicKey"));
+  /**
+   * Its public half, which the maker answers: who shows it need not read the private one. It is asked for in the stack of the program:
+   * as an export of this one CloudFormation would refuse to let it change for as long as the other stack imports it.
+   */
+  tellSshPublicKey(program: Program & Construct): void {
+    const asked = new CustomResource(program, "SshPublicKey", {
+      serviceToken: this.maker.functionArn,
+      resourceType: "Custom::SallyportSecret",
+      // The same generation always: it asks for what is there. With the other number it asks again.
+      properties: { secret: this.sshHostKey.ref, kind: "ssh", generation: 1, of: this.settings.sshHostKeyGeneration },
+    });
+    program.addEnvironment(ENVIRONMENT.sshPublicHostKey, asked.getAttString("publicKey"));
   }
 
   grantOrigin(program: Program): void {
@@ -110,7 +119,7 @@ export class DeployedSecrets extends Construct {
     return secret;
   }
 
-  private made(id: string, secret: CfnSecret, properties: Readonly<Record<string, string | number>>): CustomResource {
+  private made(id: string, secret: CfnSecret, properties: Readonly<Record<string, string | number>>): void {
     const made = new CustomResource(this, `${id}Made`, {
       serviceToken: this.maker.functionArn,
       resourceType: "Custom::SallyportSecret",
@@ -118,6 +127,5 @@ export class DeployedSecrets extends Construct {
     });
     // Not before its maker may read and write it.
     made.node.addDependency(this.maker.role ?? this.maker);
-    return made;
   }
 }

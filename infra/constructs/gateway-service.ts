@@ -116,7 +116,7 @@ export class GatewayService extends Construct implements Program {
   }
 
   private containerIn(task: FargateTaskDefinition, settings: Settings): ContainerDefinition {
-    const { tlsGeneration, sshHostKeyGeneration, tokenKeyGeneration } = settings;
+    const { tlsGeneration, sshHostKeyGeneration } = settings;
     const container = task.addContainer(this.containerName, {
       image: gatewayImage(this, settings),
       user: TASK_USER,
@@ -131,7 +131,7 @@ export class GatewayService extends Construct implements Program {
         retries: 3,
       },
       // A key that is replaced makes a new version of the task, so that all tasks start again and read it.
-      dockerLabels: { secrets: [tlsGeneration, sshHostKeyGeneration, tokenKeyGeneration].join(".") },
+      dockerLabels: { secrets: [tlsGeneration, sshHostKeyGeneration].join(".") },
       logging: LogDrivers.awsLogs({
         logGroup: this.logs,
         streamPrefix: this.containerName,

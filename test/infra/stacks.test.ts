@@ -395,7 +395,7 @@ describe("tasks", () => {
 
   it("start anew when a key that they hold is replaced", () => {
     const [container] = one("AWS::ECS::TaskDefinition").properties.ContainerDefinitions;
-    expect(container.DockerLabels).toEqual({ secrets: "1.1.1" });
+    expect(container.DockerLabels).toEqual({ secrets: "1.1" });
   });
 });
 

@@ -1,6 +1,7 @@
 import type { CloudFormationCustomResourceEvent } from "aws-lambda";
 import { describe, expect, it } from "vitest";
 import { SallyportError } from "../../../core/errors.ts";
+import { newOpensshKey, opensshPublicKey } from "../../../functions/deploy-secrets/openssh-key.ts";
 import { respond } from "../../../functions/deploy-secrets/respond.ts";
 import { type MemoryVault, memoryVault } from "./memory-vault.ts";
 
@@ -70,6 +71,22 @@ describe("the custom resource of secrets", () => {
     const vault = memoryVault();
     await vault.put("arn:key", "old", "request-before");
     expect(await answerTo(event, vault)).toMatchObject({ Status: "SUCCESS", PhysicalResourceId: "an older id" });
+    expect(vault.versions.get("arn:key")).toHaveLength(2);
+  });
+
+  it("answers again what everybody may know of a key, and leaves the key as it is, when only that is asked", async () => {
+    const vault = memoryVault();
+    const asked = (of: string) => ({ ...PROPERTIES, kind: "ssh", generation: "1", of });
+    await answerTo(created(asked("1")), vault);
+    await vault.put("arn:key", newOpensshKey(), "request-of-another-stack");
+    const event = {
+      ...created(asked("2")),
+      RequestType: "Update",
+      PhysicalResourceId: "arn:key",
+      OldResourceProperties: asked("1"),
+    } as const;
+    const publicKey = opensshPublicKey((await vault.current("arn:key")) ?? "");
+    expect(await answerTo(event, vault)).toMatchObject({ Status: "SUCCESS", Data: { publicKey } });
     expect(vault.versions.get("arn:key")).toHaveLength(2);
   });
 
