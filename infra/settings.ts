@@ -110,7 +110,8 @@ export interface Sources {
   readonly environment: Readonly<Record<string, string | undefined>>;
 }
 
-const NAMES = Object.keys(schema.shape);
+/** All that can be set. */
+export const SETTING_NAMES: readonly string[] = Object.keys(schema.shape);
 
 /**
  * The settings of a deployment: a file named by `settings` (JSON), over it the environment (`SALLYPORT_…`), over both the
@@ -118,7 +119,7 @@ const NAMES = Object.keys(schema.shape);
  */
 export function readSettings(sources: Sources): Settings {
   const given = { ...fileOf(valueOf(sources, "settings")) };
-  for (const name of NAMES) {
+  for (const name of SETTING_NAMES) {
     const value = valueOf(sources, name);
     if (value !== undefined) given[name] = value;
   }
@@ -129,7 +130,7 @@ export function readSettings(sources: Sources): Settings {
 }
 
 /** `SALLYPORT_MAIL_FROM` for `mailFrom`. */
-function variableOf(name: string): string {
+export function variableOf(name: string): string {
   return `SALLYPORT_${name.replace(/[A-Z]/g, (capital) => `_${capital}`).toUpperCase()}`;
 }
 
@@ -161,7 +162,7 @@ function unfit(issues: readonly z.core.$ZodIssue[], given: Readonly<Record<strin
   const [issue] = issues;
   const name = String(issue?.path[0] ?? "");
   if (issue?.code === "unrecognized_keys")
-    return invalid(`there is no setting ${issue.keys.join(", ")}`, `Settings are: ${NAMES.join(", ")}.`);
+    return invalid(`there is no setting ${issue.keys.join(", ")}`, `Settings are: ${SETTING_NAMES.join(", ")}.`);
   if (!(name in given)) return invalid(`the setting ${name} is missing`, howTo(name));
   return invalid(`the setting ${name} is wrong: ${issue?.message ?? ""}`, howTo(name));
 }
