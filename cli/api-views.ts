@@ -131,6 +131,7 @@ export const approvalView = z.object({
   kind: z.enum(["statement", "connect", "command"]),
   status: z.string(),
   requester: named,
+  actors: z.array(z.string()).default([]),
   connection: z.string(),
   environment: z.string(),
   client: z.string(),

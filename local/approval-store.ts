@@ -163,7 +163,11 @@ const body = z.object({
   id: branded<ApprovalId>(),
   kind: z.enum(["statement", "connect", "command"]),
   session: branded<SessionId>().optional(),
-  requester: person.extend({ kind: z.enum(["user", "service"]), groups: z.array(z.string()) }),
+  requester: person.extend({
+    kind: z.enum(["user", "service"]),
+    groups: z.array(z.string()),
+    actors: z.array(branded<PrincipalId>()).optional(),
+  }),
   connection: z.string(),
   environment: z.string(),
   client: z.string(),
@@ -194,5 +198,7 @@ const body = z.object({
 function toApproval(row: Record<string, unknown>): Approval {
   const read = body.parse(JSON.parse(z.string().parse(row["body"])));
   const { session, decidedAt, closed } = read;
-  return { ...read, session, decidedAt, closed: closed && { at: closed.at, by: closed.by } };
+  const { actors, ...alone } = read.requester;
+  const requester = actors === undefined ? alone : { ...alone, actors };
+  return { ...read, requester, session, decidedAt, closed: closed && { at: closed.at, by: closed.by } };
 }

@@ -36,7 +36,7 @@ function listCommand(): Command {
     const rows = answer.approvals.map((one) => [
       one.id,
       moment(one.requestedAt),
-      one.requester.name,
+      [one.requester.name, ...one.actors].join(" through "),
       one.connection,
       one.status,
       summaryOf(one.shown),
@@ -68,6 +68,7 @@ function linesOf(one: ApprovalView): string[] {
   return [
     `approval  ${one.id}: ${one.status}`,
     `who       ${one.requester.name} (${one.requester.id})`,
+    ...(one.actors.length === 0 ? [] : [`through   ${one.actors.join(", for ")}`]),
     `wants to  ${WANTS[one.kind]}`,
     `where     ${one.connection}, environment ${one.environment}, from ${one.client}`,
     `why held  ${one.reason} (${one.policies.join(", ")})`,

@@ -4,7 +4,7 @@ import { isMailAddress } from "../identity/mail-address.ts";
 import type { PrincipalId } from "../identity/principal.ts";
 import type { HeldRequest } from "../ports/approval-desk.ts";
 import type { PeopleStore } from "../ports/people-store.ts";
-import { foldName, samePerson } from "./same-person.ts";
+import { foldName, isOwnRequest } from "./same-person.ts";
 
 /** Whoever has not signed in for so long may have left: statements are not sent after them. */
 const MEMBER_FOR_MS = 90 * 24 * 60 * 60 * 1000;
@@ -32,7 +32,7 @@ export async function addresseesOf(
   const found = new Map<string, Addressee>();
   const add = ({ id, email, name }: Addressee): void => {
     const known = id === undefined ? { id: email as PrincipalId, name: email } : { id, name };
-    const own = samePerson(known, requester) || foldName(email) === foldName(requester.name);
+    const own = isOwnRequest(requester, known) || foldName(email) === foldName(requester.name);
     const key = foldName(email);
     if (!own && isMailAddress(email) && !found.has(key) && found.size < MAX_ADDRESSEES)
       found.set(key, { id, email, name });

@@ -1,8 +1,10 @@
 import { approvalRequested, approvalStepped } from "../audit/account-events.ts";
 import { type Audit, grantWritten } from "../audit/audit.ts";
+import type { Instant } from "../brand.ts";
 import { SallyportError } from "../errors.ts";
+import { isSameAsker } from "../identity/principal.ts";
 import type { ApprovalDesk, ApprovalId, Decision, HeldRequest, Voice } from "../ports/approval-desk.ts";
-import type { Answer, Approval, ApprovalStore, GrantKey } from "../ports/approval-store.ts";
+import type { Answer, Approval, ApprovalStore } from "../ports/approval-store.ts";
 import type { Clock } from "../ports/clock.ts";
 import { cancel, expire, type Held, newApproval, type Outcome, statusAt, use } from "./state.ts";
 import { transition } from "./transition.ts";
@@ -52,8 +54,7 @@ export function approvalDesk(deps: DeskDeps): ApprovalDesk & { close(): void } {
       await transition(store, id, (approval) => cancel(approval, undefined, clock())).catch(unlessOver);
     },
     granted: async ({ kind, ...held }) => {
-      const [oldest] = await store.matching(keyOf(kind, held), "granted", clock());
-      return oldest?.id;
+      return (await oldestOf(store, kind, held, "granted", clock()))?.id;
     },
     close: waiting.close,
   };
@@ -68,7 +69,7 @@ async function requestOnce(deps: DeskDeps, request: HeldRequest): Promise<Approv
   const now = deps.clock();
   demandSound(request);
   if (request.kind === "connect") {
-    const [waiting] = await store.matching(keyOf(request.kind, request), "requested", now);
+    const waiting = await oldestOf(store, request.kind, request, "requested", now);
     if (waiting !== undefined) return waiting;
   }
   if ((await store.countWaiting(request.requester.id, now)) >= MAX_WAITING_PER_REQUESTER)
@@ -146,8 +147,16 @@ function voiceOf({ by, words }: Answer): Voice {
   return { id: by.id, name: by.name, words };
 }
 
-function keyOf(kind: HeldRequest["kind"], { requester, connection, digest, policyVersion }: Held): GrantKey {
-  return { kind, requester: requester.id, connection, digest, policyVersion };
+/** The oldest request for exactly this, by the same one through the same ones. */
+async function oldestOf(
+  store: ApprovalStore,
+  kind: HeldRequest["kind"],
+  { requester, connection, digest, policyVersion }: Held,
+  status: "requested" | "granted",
+  now: Instant,
+): Promise<Approval | undefined> {
+  const key = { kind, requester: requester.id, connection, digest, policyVersion };
+  return (await store.matching(key, status, now)).find((found) => isSameAsker(found.requester, requester));
 }
 
 function unlessOver(thrown: unknown): void {

@@ -10,6 +10,11 @@ export function samePerson(one: Identity, other: Identity): boolean {
   return one.id === other.id || foldName(one.name) === foldName(other.name);
 }
 
+/** Whether a request is one's own. Whoever acts for somebody else asks as much as they do. */
+export function isOwnRequest(requester: Identity & Pick<Principal, "actors">, one: Identity): boolean {
+  return samePerson(one, requester) || (requester.actors ?? []).includes(one.id);
+}
+
 /** A name or an e-mail address as it is compared. */
 export function foldName(name: string): string {
   return name.normalize("NFKC").trim().toLowerCase();

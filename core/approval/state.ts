@@ -1,9 +1,9 @@
 import type { Instant } from "../brand.ts";
-import type { Principal } from "../identity/principal.ts";
+import { isSameAsker, type Principal } from "../identity/principal.ts";
 import type { ApprovalId, HeldRequest } from "../ports/approval-desk.ts";
 import type { Answer, Approval, ApprovalStatus } from "../ports/approval-store.ts";
 import { quorumMet } from "./quorum.ts";
-import { samePerson } from "./same-person.ts";
+import { isOwnRequest, samePerson } from "./same-person.ts";
 
 /** Why a step was not taken. `over` is a request or a grant whose time or state has passed. */
 export type Refused =
@@ -41,12 +41,7 @@ export function askedGroups({ consents }: Pick<Approval, "consents">, { groups }
 export function barredFrom(approval: Approval, by: Principal): Refused | undefined {
   if (askedGroups(approval, by).length === 0) return "not-asked";
   if (by.kind !== "user") return "not-a-person";
-  return isOwn(approval.requester, by) ? "own-request" : undefined;
-}
-
-/** Whoever acts for somebody else asks as much as they do. */
-function isOwn(requester: Principal, by: Principal): boolean {
-  return samePerson(by, requester) || (requester.actors ?? []).includes(by.id);
+  return isOwnRequest(approval.requester, by) ? "own-request" : undefined;
 }
 
 interface Given {
@@ -75,7 +70,7 @@ export function answer(approval: Approval, { by, consents, words }: Given, now: 
 
 /** Uses up a grant, once, for exactly what was approved (invariant 5). */
 export function use(approval: Approval, held: Held, now: Instant): Outcome {
-  if (approval.requester.id !== held.requester.id) return refused("not-yours");
+  if (!isSameAsker(approval.requester, held.requester)) return refused("not-yours");
   const same =
     approval.connection === held.connection &&
     approval.digest === held.digest &&

@@ -15,6 +15,13 @@ export interface Principal {
   readonly actors?: readonly PrincipalId[];
 }
 
+/** Whether the same one asks, through the same ones: what was let to a person was not let to whoever acts for them, nor the reverse. */
+export function isSameAsker(one: Asker, other: Asker): boolean {
+  return one.id === other.id && JSON.stringify(one.actors ?? []) === JSON.stringify(other.actors ?? []);
+}
+
+type Asker = Pick<Principal, "id" | "actors">;
+
 /** Is this principal in one of these groups? */
 export function isMember({ groups }: Pick<Principal, "groups">, of: readonly string[]): boolean {
   return of.some((group) => groups.includes(group));

@@ -60,6 +60,8 @@ function about(approval: Approval): Markup {
     ["Asked", formatInstant(approval.requestedAt)],
     ["Until", formatInstant(approval.expiresAt)],
   ];
+  const { actors = [] } = requester;
+  if (actors.length > 0) rows.splice(2, 0, ["Through", visible(actors.join(", for "))]);
   if (session !== undefined) rows.push(["Session", html`<code>${session}</code>`]);
   if (closed) rows.push(["Ended", `${formatInstant(closed.at)}${closed.by ? ` by ${visible(closed.by.name)}` : ""}`]);
   return html`<dl class="card">

@@ -63,7 +63,7 @@ function row({ approval }: SeenApproval): Markup {
   const what = presentable(approval.shown, MAX_SUMMARY);
   return html`<tr>
     <td><a href="/approvals/${approval.id}">${formatInstant(approval.requestedAt)}</a></td>
-    <td>${visible(approval.requester.name)}</td>
+    <td>${visible([approval.requester.name, ...(approval.requester.actors ?? [])].join(" through "))}</td>
     <td>${visible(approval.connection)}</td>
     <td><code>${what.text}${what.cut > 0 ? "…" : ""}</code></td>
     <td>${formatInstant(approval.expiresAt)}</td>

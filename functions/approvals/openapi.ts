@@ -11,6 +11,7 @@ const approval = z
     kind: z.enum(["statement", "connect", "command"]),
     status: z.enum(APPROVAL_STATUSES),
     requester: named,
+    actors: z.array(z.string()).meta({ description: "Who acts in the requester's place, whoever acts now first." }),
     connection: z.string(),
     environment: z.string(),
     client: z.string(),

@@ -14,6 +14,8 @@ export interface ApprovalView {
   readonly kind: Approval["kind"];
   readonly status: Approval["status"];
   readonly requester: Named;
+  /** Who acts in the requester's place, whoever acts now first. */
+  readonly actors: readonly string[];
   readonly connection: string;
   readonly environment: string;
   readonly client: string;
@@ -49,6 +51,7 @@ export function approvalView({ approval, mayDecide, mayCancel, mayRevoke }: Seen
     kind,
     status,
     requester: { id: requester.id, name: requester.name },
+    actors: requester.actors ?? [],
     connection,
     environment,
     client,

@@ -1,5 +1,4 @@
 import { Hono, type MiddlewareHandler } from "hono";
-import { configurationPublished } from "../../core/audit/account-events.ts";
 import { type BundleFiles, MAX_BUNDLE_BYTES, versionOf } from "../../core/config/bundle-files.ts";
 import { asSallyportError, SallyportError } from "../../core/errors.ts";
 import { isMember, type Principal } from "../../core/identity/principal.ts";
@@ -9,6 +8,7 @@ import { securityHeaders } from "../shared/html.ts";
 import { problemHandler, problemNotFound } from "../shared/problem.ts";
 import { boundedBody, readBody, readFilters } from "../shared/request.ts";
 import type { ConfigDeps } from "./deps.ts";
+import { publishWritten } from "./publish.ts";
 import { bundleBody, versionsQuery } from "./queries.ts";
 
 /** Texts of people as JSON: few of their bytes are escaped. Lambda takes 6 MB with all that is around a body. */
@@ -40,25 +40,21 @@ export function configApp(deps: ConfigDeps): Hono<AuthenticatedEnv> {
   return app;
 }
 
-/** Written down as well where it is refused: who tried to change the rules matters as much. */
+/** What is wrong with it is the publisher's to mend, and no fault of ours. */
 async function publish(
-  { configurations, audit, clock, logger }: ConfigDeps,
+  deps: ConfigDeps,
   asked: { by: Principal; from: string },
   files: BundleFiles,
   expected: PublishedVersion["version"] | undefined,
 ): Promise<PublishedVersion> {
-  const version = versionOf(files);
-  const about = { principal: asked.by.id, version };
+  const about = { principal: asked.by.id, version: versionOf(files) };
   try {
-    const published = await configurations.publish(files, asked.by.id, expected);
-    logger.info(about, "a configuration was published");
-    await audit(configurationPublished(asked, version, clock()));
+    const published = await publishWritten(deps, asked, files, expected);
+    deps.logger.info(about, "a configuration was published");
     return published;
   } catch (thrown) {
     const { code, message } = asSallyportError(thrown, "internal", "it failed");
-    logger.warn({ ...about, code }, "a configuration was not published");
-    await audit(configurationPublished(asked, version, clock(), { code, message }));
-    // What is wrong with it is the publisher's to mend, and no fault of ours.
+    deps.logger.warn({ ...about, code }, "a configuration was not published");
     if (code === "configuration-invalid") throw new SallyportError("bad-request", message, { cause: thrown });
     throw thrown;
   }

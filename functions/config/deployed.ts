@@ -1,14 +1,12 @@
 import type { CloudFormationCustomResourceEvent } from "aws-lambda";
 import type { Logger } from "pino";
 import { z } from "zod";
-import { configurationPublished } from "../../core/audit/account-events.ts";
-import type { Audit } from "../../core/audit/audit.ts";
 import { bundleOf, isVersion } from "../../core/config/bundle-json.ts";
 import { asSallyportError, SallyportError } from "../../core/errors.ts";
 import type { PrincipalId } from "../../core/identity/principal.ts";
-import type { Clock } from "../../core/ports/clock.ts";
-import type { ConfigurationStore, PublishedVersion } from "../../core/ports/configuration-store.ts";
+import type { PublishedVersion } from "../../core/ports/configuration-store.ts";
 import { causesOf } from "../shared/problem.ts";
+import { type PublishDeps, publishWritten } from "./publish.ts";
 
 /** There is one configuration in an installation: CloudFormation never replaces, and so never deletes, one by another. */
 const PHYSICAL_ID = "sallyport-configuration";
@@ -22,12 +20,9 @@ const properties = z.object({
   version: z.string().refine(isVersion, "is no version"),
 });
 
-export interface DeployedDeps {
+export interface DeployedDeps extends PublishDeps {
   /** The text of an object that was deployed. */
   readonly read: (place: { readonly bucket: string; readonly key: string }) => Promise<string>;
-  readonly configurations: Pick<ConfigurationStore, "publish">;
-  readonly audit: Audit;
-  readonly clock: Clock;
   /** Answers CloudFormation at its address. */
   readonly answer: (url: string, body: string) => Promise<void>;
   readonly logger: Logger;
@@ -63,14 +58,7 @@ async function publish(deps: DeployedDeps, given: unknown): Promise<PublishedVer
     throw new SallyportError("configuration-invalid", `the resource is not as it should be: ${z.prettifyError(parsed.error)}`); // prettier-ignore
   const { bucket, key, version } = parsed.data;
   const files = bundleOf(await deps.read({ bucket, key }), version);
-  try {
-    const published = await deps.configurations.publish(files, DEPLOYMENT.by.id);
-    await deps.audit(configurationPublished(DEPLOYMENT, version, deps.clock()));
-    deps.logger.info({ version }, "the deployed configuration was published");
-    return published;
-  } catch (thrown) {
-    const { code, message } = asSallyportError(thrown, "internal", "it failed");
-    await deps.audit(configurationPublished(DEPLOYMENT, version, deps.clock(), { code, message }));
-    throw thrown;
-  }
+  const published = await publishWritten(deps, DEPLOYMENT, files);
+  deps.logger.info({ version }, "the deployed configuration was published");
+  return published;
 }

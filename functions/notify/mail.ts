@@ -36,8 +36,10 @@ function subjectOf({ requester, connection, kind }: Approval): string {
 function factsOf(approval: Approval): Facts {
   const { requester, connection, environment, client, reason, policies, consents, requestedAt, expiresAt } = approval;
   const needed = consents.map(({ group, count }) => `${count} of ${group}`).join(" and ");
+  const { actors = [] } = requester;
   return [
     ["Who", `${requester.name} (${requester.id})`],
+    ...(actors.length === 0 ? [] : [["Through", actors.join(", for ")]]),
     ["Where", `${connection}, environment ${environment}, from ${client}`],
     ["Why it is held", reason],
     ["By policy", policies.join(", ")],

@@ -34,6 +34,15 @@ export function approvalStoreContract(name: string, make: () => Promise<Approval
       expect(used).toMatchObject({ status: "used", revision: 3, answers: [{ by: { id: BOB.id }, words: "fine" }] });
     });
 
+    it("keeps who acts in the requester's place, so that they cannot consent to it themselves", async () => {
+      const requester = { ...ALICE, actors: [BOB.id, ERIN.id] };
+      const { id } = await put({ requester });
+      expect((await store.get(id))?.requester).toEqual(requester);
+      await expect(taken(id, (found) => answer(found, consent(), NOW + 1))).rejects.toMatchObject({
+        code: "access-denied",
+      });
+    });
+
     it("knows nothing of ids that were never given out, and continues no list after them", async () => {
       await put();
       for (const id of HOSTILE as ApprovalId[]) {

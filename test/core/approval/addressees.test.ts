@@ -5,7 +5,7 @@ import type { Principal, PrincipalId } from "../../../core/identity/principal.ts
 import type { PeopleStore } from "../../../core/ports/people-store.ts";
 import { openDatabase } from "../../../local/database.ts";
 import { sqlitePeopleStore } from "../../../local/people-store.ts";
-import { ALICE, held, NOW } from "../../setup/approvals.ts";
+import { ALICE, BOB, held, NOW } from "../../setup/approvals.ts";
 
 const DAY = 24 * 60 * 60 * 1000;
 const directory = (...people: { email: string; groups: string[] }[]) => parseDirectory({ people });
@@ -43,6 +43,12 @@ test("the requester is not asked, by whatever identity", async () => {
   expect(await asked(directory({ email: "alice@else.example", groups: ["approvers"] }))).toEqual([
     "alice@else.example",
   ]);
+});
+
+test("whoever acts for the requester is not asked either", async () => {
+  await signIn("bob", ["approvers"]);
+  await signIn("erin", ["approvers"]);
+  expect(await asked(directory(), { requester: { ...ALICE, actors: [BOB.id] } })).toEqual(["erin@shop.example"]);
 });
 
 test("one mail for somebody in two groups or under two accounts; none without an address that mail can go to", async () => {

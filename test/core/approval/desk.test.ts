@@ -5,6 +5,7 @@ import { approvalDesk } from "../../../core/approval/desk.ts";
 import { answer, revoke } from "../../../core/approval/state.ts";
 import { transition } from "../../../core/approval/transition.ts";
 import { SallyportError } from "../../../core/errors.ts";
+import type { PrincipalId } from "../../../core/identity/principal.ts";
 import type { ApprovalId, Decision } from "../../../core/ports/approval-desk.ts";
 import type { Approval, ApprovalStore } from "../../../core/ports/approval-store.ts";
 import { sqliteApprovalStore } from "../../../local/approval-store.ts";
@@ -65,9 +66,16 @@ describe("a request", () => {
   test("to connect that waits already is not asked for again, but for something else it is", async () => {
     const first = await ask({ kind: "connect" });
     expect(await ask({ kind: "connect" })).toBe(first);
-    for (const over of [{ requester: ERIN }, { connection: "x" }, { digest: digestOf("b") }, { policyVersion: "v2" }])
+    const through = { requester: { ...ALICE, actors: ["bot"] } };
+    for (const over of [
+      { requester: ERIN },
+      { connection: "x" },
+      { digest: digestOf("b") },
+      { policyVersion: "v2" },
+      through,
+    ])
       expect(await ask({ kind: "connect", ...over })).not.toBe(first);
-    expect(told).toHaveLength(5);
+    expect(told).toHaveLength(6);
     await decide(first, false);
     expect(await ask({ kind: "connect" })).not.toBe(first);
   });
@@ -220,6 +228,22 @@ describe("a grant", () => {
     await decide(third);
     await vi.advanceTimersByTimeAsync(LIFETIME_MS);
     expect(await desk.granted(connect)).toBeUndefined();
+  });
+
+  test("for somebody is not for an agent that acts for them, nor the agent's for them, nor another agent's", async () => {
+    const through = (...actors: string[]) => ({ requester: { ...ALICE, actors: actors as PrincipalId[] } });
+    const askers = [{}, through("bot"), through("other"), through("bot", "other")];
+    for (const asker of askers) {
+      const id = await ask({ kind: "connect", ...asker });
+      await decide(id);
+      for (const other of askers) {
+        const own = other === asker;
+        expect(await desk.granted(held({ kind: "connect", ...other }))).toBe(own ? id : undefined);
+        if (!own)
+          await expect(desk.use(id, held({ kind: "connect", ...other }))).rejects.toMatchObject({ code: "conflict" });
+      }
+      await desk.use(id, held({ kind: "connect", ...asker }));
+    }
   });
 
   test("that nobody waits for any more is of no use: cancelling is idempotent and closes what was granted meanwhile", async () => {

@@ -30,6 +30,7 @@ describe("an approval", () => {
       kind: "statement",
       status: "requested",
       requester: { id: ALICE.id, name: ALICE.name },
+      actors: [],
       connection: "shop",
       environment: "production",
       client: "192.0.2.7:50123",

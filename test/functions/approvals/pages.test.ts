@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from "vitest";
+import type { PrincipalId } from "../../../core/identity/principal.ts";
 import type { Approval } from "../../../core/ports/approval-store.ts";
 import { ALICE, BOB, ERIN, LIFETIME_MS, NOW, person } from "../../setup/approvals.ts";
 import { BASE, installation } from "./installation.ts";
@@ -33,6 +34,13 @@ describe("the page of an approval", () => {
     expect(text).toContain(`action="${at}/decision"`);
     for (const who of [ALICE, person("olga", "auditors")]) expect(await page(who, at)).not.toContain("/decision");
     expect(await page(ALICE, at)).toContain(`action="${at}/cancel"`);
+  });
+
+  test("says who acts in the requester's place", async () => {
+    const { id } = await site.put({ requester: { ...ALICE, actors: ["https://idp.example|agent<7>" as PrincipalId] } });
+    for (const path of [`/approvals/${id}`, "/approvals"])
+      expect(await page(BOB, path)).toContain("https://idp.example|agent&lt;7&gt;");
+    expect((await site.json(BOB, `/api/approvals/${id}`))["actors"]).toEqual(["https://idp.example|agent<7>"]);
   });
 
   test("shows a long statement to its end", async () => {

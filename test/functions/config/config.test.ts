@@ -46,11 +46,19 @@ describe("publishing a configuration", () => {
     expect(audited[0]).toMatchObject({ draft: { status: "failure" } });
   });
 
-  test("over a version that the publisher has not seen is a conflict", async () => {
-    const { ask } = installation();
+  test("puts nothing in force that is not written down", async () => {
+    const { ask, audited, configurations, log } = installation();
+    log.down = true;
+    expect((await ask(ADMIN, "POST", "/api/config", { files: filesOf() })).status).toBe(503);
+    expect([await configurations.current(), audited]).toEqual([undefined, []]);
+  });
+
+  test("over a version that the publisher has not seen is a conflict, and that nothing came of it is written down", async () => {
+    const { ask, audited } = installation();
     await ask(ADMIN, "POST", "/api/config", { files: filesOf() });
     const next = { files: filesOf({ "masking.yaml": "columns: []\n# more\n" }) };
     expect((await ask(ADMIN, "POST", "/api/config", { ...next, expected: "0".repeat(64) })).status).toBe(409);
+    expect(audited.map(({ draft }) => draft.status)).toEqual(["success", "success", "failure"]);
     expect((await ask(ADMIN, "POST", "/api/config", { ...next, expected: versionOf(bundle()) })).status).toBe(201);
     const { versions } = (await (await ask(ADMIN, "GET", "/api/config/versions?limit=1")).json()) as {
       versions: object[];

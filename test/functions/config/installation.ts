@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { pino } from "pino";
 import type { AuditRecord } from "../../../core/audit/account-events.ts";
+import { SallyportError } from "../../../core/errors.ts";
 import type { Principal, PrincipalId } from "../../../core/identity/principal.ts";
 import { issueSessionToken } from "../../../core/identity/session-token.ts";
 import type { TokenId } from "../../../core/ports/sign-in-store.ts";
@@ -24,6 +25,7 @@ export const ENGINEER = person("ana", "engineers", "admins-of-something-else");
 
 /** The API of configurations over a folder, and what it has written down. */
 export function installation() {
+  const log = { down: false };
   const tokenKey = randomBytes(32);
   const audited: AuditRecord[] = [];
   const clock = (): number => NOW;
@@ -36,7 +38,10 @@ export function installation() {
     configurations,
     admins: ["admins", "platform"],
     logger: pino({ level: "silent" }),
-    audit: async (record) => void audited.push(record),
+    audit: async (record) => {
+      if (log.down) throw new SallyportError("store-unavailable", "the audit log is away");
+      audited.push(record);
+    },
     clientAddress: () => "192.0.2.7",
   });
   const ask = async (who: Principal, method: string, at: string, body?: unknown): Promise<Response> => {
@@ -44,5 +49,5 @@ export function installation() {
     const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
     return app.request(at, { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) });
   };
-  return { app, configurations, audited, ask };
+  return { app, configurations, audited, log, ask };
 }

@@ -5,6 +5,7 @@ import { verifyMailToken } from "../../../core/approval/mail-token.ts";
 import { answer } from "../../../core/approval/state.ts";
 import { transition } from "../../../core/approval/transition.ts";
 import { SallyportError } from "../../../core/errors.ts";
+import type { PrincipalId } from "../../../core/identity/principal.ts";
 import type { HeldRequest } from "../../../core/ports/approval-desk.ts";
 import type { Approval, ApprovalStore } from "../../../core/ports/approval-store.ts";
 import type { Mail } from "../../../core/ports/mailer.ts";
@@ -120,6 +121,11 @@ describe("the mail to an approver", () => {
     for (const text of [mail?.subject, mail?.text, mail?.html])
       expect(text).not.toMatch(/(?!\n)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u);
     expect(mail?.subject).not.toContain("\n");
+  });
+
+  test("says who acts in the requester's place", async () => {
+    await tell({ requester: { ...person("alice"), actors: ["https://idp.example|agent" as PrincipalId] } });
+    for (const text of [sent[0]?.text, sent[0]?.html]) expect(text).toContain("https://idp.example|agent");
   });
 
   test("is bounded, and has no secret in it", async () => {
