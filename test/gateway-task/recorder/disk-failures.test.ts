@@ -4,6 +4,7 @@ import { SallyportError } from "../../../core/errors.ts";
 import { IntentLog, type LogFiles } from "../../../gateway-task/recorder/intent-log.ts";
 import type { Recorder } from "../../../gateway-task/recorder/recorder.ts";
 import { SessionRecorder } from "../../../gateway-task/recorder/session-recorder.ts";
+import { LEASE_LOST_MS } from "../../../gateway-task/recorder/spool-lease.ts";
 import { Slabs } from "../../../gateway-task/recorder/slabs.ts";
 import { openedEvent, opening } from "../../setup/make-recording.ts";
 import { recorderStage, type RecorderStage } from "../../setup/recorder.ts";
@@ -115,5 +116,42 @@ describe("a recorder whose disk fails", () => {
     await recorder.close(200);
     expect(await codeOf(() => session.output(Buffer.from("Z")))).toBe("shutting-down");
     expect(await codeOf(() => session.input(Buffer.from("Q")))).toBe("shutting-down");
+  });
+});
+
+describe("a task that was stopped, or whose disk stalled, for longer than its lease lasts", () => {
+  let now: number;
+  /** Runs in the midst of the next write to the log. */
+  let midst: () => void;
+  const files: LogFiles = {
+    ...fs,
+    writeSync: ((...args: Parameters<typeof fs.writeSync>) => {
+      midst();
+      return fs.writeSync(...args);
+    }) as typeof fs.writeSync,
+  };
+  beforeEach(async () => {
+    now = 1_000;
+    midst = () => {};
+    const leases = { ...stage.options.leases };
+    recorder = await stage.start("task-a", { files, leases, monotonic: () => now });
+    leases.acquire = () => new Promise(() => {}); // housekeeping finds out nothing
+  });
+
+  it("lets nothing through that came meanwhile, in either direction, and writes nothing of it", async () => {
+    const session = await stage.session(recorder);
+    await session.input(Buffer.from("before"));
+    now += LEASE_LOST_MS;
+    let written = 0;
+    midst = () => void written++;
+    for (const direction of ["input", "output"] as const)
+      expect(await codeOf(() => session[direction](Buffer.from("after")))).toBe("recording-failed");
+    expect(written).toBe(0);
+  });
+
+  it("lets nothing through whose own write took so long", async () => {
+    const session = await stage.session(recorder);
+    midst = () => void (now += LEASE_LOST_MS);
+    expect(await codeOf(() => session.input(Buffer.from("asked")))).toBe("recording-failed");
   });
 });
