@@ -1,4 +1,5 @@
 import { asSallyportError } from "../errors.ts";
+import { redactPasses } from "../identity/pass.ts";
 import type { AuditLog } from "../ports/audit-log.ts";
 import type { AuditRecord } from "./account-events.ts";
 import { ocsfEvent } from "./ocsf.ts";
@@ -13,8 +14,16 @@ export type Audit = (record: AuditRecord) => Promise<void>;
 export function auditTo(log: AuditLog, newId: () => string): Audit {
   return async ({ draft, at }) => {
     const id = newId();
-    await log.append({ id, events: [ocsfEvent(draft, id, at)] });
+    await log.append({ id, events: [withoutPasses(ocsfEvent(draft, id, at))] });
   };
+}
+
+/** Whatever people write may hold a pass, in a label or where a connection's name belongs: none is kept (invariant 7). */
+function withoutPasses<T>(value: T): T {
+  if (typeof value === "string") return redactPasses(value) as T;
+  if (Array.isArray(value)) return value.map(withoutPasses) as T;
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, withoutPasses(inner)])) as T;
 }
 
 /**

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { keptText } from "../shared/request.ts";
 import { wholeOr } from "../shared/whole.ts";
 
 const MAX_PAGE = 200;
@@ -15,9 +16,7 @@ export const listQuery = z.strictObject({
 export type ListQuery = z.infer<typeof listQuery>;
 
 /** What somebody says with a decision: one line; letters, digits, punctuation and blanks. */
-const words = z
-  .string()
-  .max(MAX_WORDS)
+const words = keptText(MAX_WORDS)
   .transform((text) => text.replace(/\s+/g, " ").trim())
   .pipe(z.string().regex(/^[\p{L}\p{M}\p{N}\p{P}\p{S}\p{Zs}]*$/u, "must be printable text"))
   .default("");

@@ -2,6 +2,7 @@ import type { Context, MiddlewareHandler } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { z } from "zod";
 import { SallyportError } from "../../core/errors.ts";
+import { redactPasses } from "../../core/identity/pass.ts";
 import { problemResponse } from "./problem.ts";
 
 /** The largest of our requests is a form of a few fields. */
@@ -9,11 +10,15 @@ const MAX_BODY_BYTES = 64 * 1024;
 /** An error names the fields that are wrong; their number is the client's, so the message has an end. */
 const MAX_DETAIL = 300;
 
+/** What is kept, and shown to others: a pass that was pasted into the wrong field is not taken (invariant 7). */
+export const keptText = (maxLength: number) =>
+  z
+    .string()
+    .max(maxLength)
+    .refine((text) => redactPasses(text) === text, "must not hold a pass");
+
 /** Letters, digits, punctuation and blanks: no control characters, and no marks that turn the direction of text. */
-export const label = z
-  .string()
-  .max(100)
-  .regex(/^[\p{L}\p{M}\p{N}\p{P}\p{S}\p{Zs}]*$/u, "must be printable text");
+export const label = keptText(100).regex(/^[\p{L}\p{M}\p{N}\p{P}\p{S}\p{Zs}]*$/u, "must be printable text");
 
 /** Refuses a longer body with `too-large`, before it is read. */
 export function boundedBody(maxBytes = MAX_BODY_BYTES): MiddlewareHandler {

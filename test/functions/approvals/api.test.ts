@@ -1,4 +1,6 @@
+import { randomBytes } from "node:crypto";
 import { beforeEach, describe, expect, test } from "vitest";
+import { mintPass } from "../../../core/identity/pass.ts";
 import type { Approval } from "../../../core/ports/approval-store.ts";
 import type { ApprovalView } from "../../../functions/approvals/views.ts";
 import { ALICE, BOB, ERIN, LIFETIME_MS, NOW, person } from "../../setup/approvals.ts";
@@ -91,6 +93,13 @@ describe("a decision", () => {
       for (const again of ["approve", "deny"])
         expect(await site.status(who, `${at}/decision`, { decision: again })).toBe(409);
     expect((await site.approvals.get(approval.id))?.answers).toHaveLength(1);
+  });
+
+  test("is not taken with a pass in its words, which the record would keep", async () => {
+    const { text: pass } = mintPass(randomBytes);
+    for (const decision of ["approve", "deny"])
+      expect(await site.status(BOB, `${at}/decision`, { decision, words: `here: ${pass}` })).toBe(400);
+    expect(await site.approvals.get(approval.id)).toEqual(approval);
   });
 
   test("is for nobody else: not the requester by any identity, not an auditor, not a service", async () => {

@@ -1,6 +1,8 @@
+import { randomBytes } from "node:crypto";
 import { beforeEach, describe, expect, test } from "vitest";
 import type { Hono } from "hono";
 import type { Principal } from "../../../core/identity/principal.ts";
+import { mintPass } from "../../../core/identity/pass.ts";
 import { SSH_KEY_NAMESPACE, sshKeyStatement } from "../../../core/identity/ssh-signature.ts";
 import { signInOverHttp } from "../../../cli/browserless-sign-in.ts";
 import { authApp } from "../../../functions/auth/app.ts";
@@ -91,6 +93,21 @@ const DEEDS: Readonly<Record<string, { readonly codes: readonly string[]; readon
 };
 
 describe("the audit log", () => {
+  test("has no pass that stands where it does not belong, nor has a label", async () => {
+    const { text: pass } = mintPass(randomBytes);
+    for (const [path, body] of [
+      ["/api/passes", { connection: pass }],
+      ["/api/passes", { label: `mine: ${pass}` }],
+      ["/auth/device", { label: pass }],
+      [`/api/people/${pass}/end-access`, {}],
+      ["/auth/device/decision", { user_code: pass, decision: "approve" }],
+    ] as const)
+      expect((await call(ADMIN, "POST", path, body)).status, path).toBeGreaterThanOrEqual(400);
+    expect(deps.audited.codes()).toContain("pass-refused");
+    for (const kept of [JSON.stringify(deps.audited.events), deps.log.join("")])
+      expect(kept.includes(pass)).toBe(false);
+  });
+
   test.each(Object.entries(DEEDS))("tells of %s, in valid OCSF", async (_name, { codes, run }) => {
     await run();
     expect(deps.audited.codes()).toEqual(codes);
