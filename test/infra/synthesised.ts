@@ -97,3 +97,10 @@ function resourcesOf(template: Template | undefined, stack: StackName): Resource
     deletionPolicy: DeletionPolicy,
   }));
 }
+
+/** The only resource of a type whose id contains a text. */
+export function only(made: Synthesised, type: string, part: string): Resource {
+  const found = made.of(type).filter(({ id }) => id.includes(part));
+  if (found.length !== 1 || found[0] === undefined) throw new Error(`there are ${found.length} of ${type} ${part}`);
+  return found[0];
+}

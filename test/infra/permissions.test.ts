@@ -1,0 +1,107 @@
+import { beforeAll, describe, expect, it } from "vitest";
+import { only, type Resource, type Synthesised, synthesise } from "./synthesised.ts";
+
+let made: Synthesised;
+
+beforeAll(() => {
+  made = synthesise();
+}, 120_000);
+
+const one = (type: string, part = ""): Resource => only(made, type, part);
+
+interface Statement {
+  readonly Effect: string;
+  readonly Action: string | string[];
+  readonly Resource: unknown;
+  readonly Condition?: unknown;
+}
+
+/** Every statement that grants something to a role of ours, with the policy's id. */
+function grants(): { readonly id: string; readonly actions: string[]; readonly resources: string[] }[] {
+  const policies = made.of("AWS::IAM::Policy");
+  const roles = made.of("AWS::IAM::Role").flatMap(({ id, properties }) =>
+    ((properties.Policies ?? []) as { PolicyDocument: { Statement: Statement[] } }[]).map((policy) => ({
+      id,
+      document: policy.PolicyDocument,
+    })),
+  );
+  const all = [
+    ...policies.map(({ id, properties }) => ({
+      id,
+      document: properties.PolicyDocument as { Statement: Statement[] },
+    })),
+    ...roles,
+  ];
+  return all.flatMap(({ id, document }) =>
+    document.Statement.map(({ Action, Resource: on }) => ({
+      id,
+      actions: [Action].flat(),
+      resources: [on].flat().map((text) => (typeof text === "string" ? text : JSON.stringify(text))),
+    })),
+  );
+}
+
+describe("permissions", () => {
+  it("name each action", () => {
+    const wild = grants().flatMap(({ id, actions }) => actions.filter((action) => action.includes("*")).map(() => id));
+    expect(wild).toEqual([]);
+  });
+
+  it("are for everything only where the service knows no narrower resource", () => {
+    const everywhere = grants().filter(({ resources }) => resources.includes("*"));
+    expect(everywhere.flatMap(({ actions }) => actions).toSorted()).toEqual([
+      "dynamodb:ListStreams",
+      "ecr:GetAuthorizationToken",
+    ]);
+  });
+
+  it("let no program of ours delete evidence, shorten its lock, or go round it", () => {
+    const destroying =
+      /^s3:(Delete|Bypass|PutBucket|PutObjectLegalHold|PutObjectRetention|PutLifecycle)|^kms:(ScheduleKeyDeletion|Disable)/;
+    expect(grants().flatMap(({ actions }) => actions.filter((action) => destroying.test(action)))).toEqual([]);
+  });
+
+  it("let no program of ours scan a table", () => {
+    expect(grants().flatMap(({ actions }) => actions)).not.toContain("dynamodb:Scan");
+  });
+
+  it("come by no managed policy", () => {
+    for (const { id, properties } of made.of("AWS::IAM::Role"))
+      expect(properties.ManagedPolicyArns, id).toBeUndefined();
+  });
+
+  it("let only tasks sign, and only notify send mail, from the configured address alone", () => {
+    const holders = (action: string) =>
+      grants()
+        .filter(({ actions }) => actions.includes(action))
+        .map(({ id }) => id);
+    expect(holders("kms:Sign")).toEqual([expect.stringContaining("GatewayRole")]);
+    expect(holders("ses:SendEmail")).toEqual([expect.stringContaining("NotifyFunctionRole")]);
+    const [mail] = made
+      .of("AWS::IAM::Policy")
+      .flatMap(({ properties }) => properties.PolicyDocument.Statement as Statement[])
+      .filter(({ Action }) => [Action].flat().includes("ses:SendEmail"));
+    expect(mail?.Condition).toEqual({ StringEquals: { "ses:FromAddress": "sallyport@shop.example" } });
+    const senders = made
+      .of("AWS::Lambda::Function")
+      .map(({ properties }) => properties.Environment.Variables.SALLYPORT_MAIL_FROM as string | undefined)
+      .filter((from) => from !== undefined);
+    expect(senders).toEqual(["sallyport@shop.example"]);
+  });
+
+  it("let notify read requests for consent, and change none", () => {
+    const table = one("AWS::DynamoDB::Table", "Approvals").id;
+    const writers = grants()
+      .filter(({ actions, resources }) => actions.includes("dynamodb:PutItem") && resources.join().includes(table))
+      .map(({ id }) => id);
+    expect(writers.some((id) => id.includes("Approvals"))).toBe(true);
+    expect(writers.filter((id) => id.includes("Notify"))).toEqual([]);
+  });
+
+  it("bound the targets' secrets by their prefix", () => {
+    const [prefixed] = grants().filter(({ resources }) =>
+      resources.some((text) => text.includes("sallyport/targets/*")),
+    );
+    expect(prefixed?.actions).toEqual(["secretsmanager:GetSecretValue"]);
+  });
+});
