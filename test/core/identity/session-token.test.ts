@@ -30,6 +30,16 @@ describe("a session token", () => {
     expect(verified).toEqual({ id, principal: alice, issuedAt: NOW, expiresAt: NOW + SESSION_LIFETIME_MS });
   });
 
+  test("tells when it was issued to the millisecond, and never lives longer for it", async () => {
+    for (const now of [NOW + 1, NOW + 499, NOW + 999]) {
+      const token = await issueSessionToken(authority, "web", alice, id, now);
+      expect((await verifySessionToken(authority, "web", token, now)).issuedAt).toBe(now);
+      await expect(verifySessionToken(authority, "web", token, now + SESSION_LIFETIME_MS)).rejects.toMatchObject(
+        refused,
+      );
+    }
+  });
+
   test("is good to the last second of its eight hours and not beyond", async () => {
     const token = await issue();
     const end = NOW + SESSION_LIFETIME_MS;

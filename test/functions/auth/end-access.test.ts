@@ -95,6 +95,19 @@ describe("an administrator who ends somebody's access", () => {
     expect(await deps.passes.revokedSince(deps.clock() - 1_000)).toContain(expired.id);
   });
 
+  test("lets whoever signs in again right after it be in, and nobody's session of that very moment", async () => {
+    await end(ALICE.id);
+    const endedAt = (await deps.signIns.notBefore(ALICE.id)) ?? 0;
+    for (const [ms, expected] of [
+      [-1, 401],
+      [0, 401],
+      [1, 200],
+    ] as const) {
+      const signed = await signedIn({ ...deps, clock: () => endedAt + ms }, ALICE);
+      expect(await status(signed), `${ms}`).toBe(expected);
+    }
+  });
+
   test("ends a service's passes, by its id alone", async () => {
     const pass = await passOf(SERVICE);
     expect((await end("ci")).status).toBe(404);
