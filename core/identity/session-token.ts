@@ -28,7 +28,7 @@ export interface TokenAuthority {
 export interface VerifiedToken {
   readonly id: TokenId;
   readonly principal: Principal;
-  /** To the second, rounded down. */
+  /** To the millisecond: what was issued before somebody's access was ended is told from what was issued right after it. */
   readonly issuedAt: Instant;
   readonly expiresAt: Instant;
 }
@@ -55,15 +55,15 @@ export async function issueSessionToken(
   id: TokenId,
   now: Instant,
 ): Promise<string> {
-  const issuedAt = Math.floor(now / 1000);
   const token = await new SignJWT({ kind: principal.kind, name: principal.name, groups: [...principal.groups] })
     .setProtectedHeader({ alg: "HS256", typ: TOKEN_TYPE })
     .setIssuer(authority.issuer)
     .setAudience(audience(authority, use))
     .setSubject(principal.id)
     .setJti(id)
-    .setIssuedAt(issuedAt)
-    .setExpirationTime(issuedAt + SESSION_LIFETIME_MS / 1000)
+    // A NumericDate may have a fraction (RFC 7519 §2).
+    .setIssuedAt(now / 1000)
+    .setExpirationTime(Math.floor((now + SESSION_LIFETIME_MS) / 1000))
     .sign(checkedKey(authority));
   if (token.length <= MAX_TOKEN_LENGTH) return token;
   throw new SallyportError("sign-in-failed", "your account has more groups than a session can carry", {
@@ -94,7 +94,7 @@ export async function verifySessionToken(
     });
     const { sub, jti, iat, exp, kind, name, groups } = claims.parse(payload);
     const principal: Principal = { kind, id: sub as PrincipalId, name, groups };
-    return { id: jti as TokenId, principal, issuedAt: iat * 1000, expiresAt: exp * 1000 };
+    return { id: jti as TokenId, principal, issuedAt: Math.round(iat * 1000), expiresAt: exp * 1000 };
   } catch (thrown) {
     const expired = thrown instanceof errors.JWTExpired;
     throw signInRequired(expired ? "your session has expired" : "this is not a session of ours", thrown);
