@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, it } from "vitest";
+import type { Statement } from "./policy-statements.ts";
 import { only, type Resource, type Synthesised, synthesise } from "./synthesised.ts";
 
 let made: Synthesised;
@@ -8,13 +9,6 @@ beforeAll(() => {
 }, 120_000);
 
 const one = (type: string, part = ""): Resource => only(made, type, part);
-
-interface Statement {
-  readonly Effect: string;
-  readonly Action: string | string[];
-  readonly Resource: unknown;
-  readonly Condition?: unknown;
-}
 
 describe("buckets", () => {
   it("are private, encrypted, without ACLs, and kept when their stack goes", () => {

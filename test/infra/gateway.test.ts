@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { beforeAll, describe, expect, it } from "vitest";
+import { grantsOf } from "./policy-statements.ts";
 import { only, type Resource, type Synthesised, synthesise } from "./synthesised.ts";
 
 let made: Synthesised;
@@ -9,38 +10,6 @@ beforeAll(() => {
 }, 120_000);
 
 const one = (type: string, part = ""): Resource => only(made, type, part);
-
-interface Statement {
-  readonly Effect: string;
-  readonly Action: string | string[];
-  readonly Resource: unknown;
-  readonly Condition?: unknown;
-}
-
-/** Every statement that grants something to a role of ours, with the policy's id. */
-function grants(): { readonly id: string; readonly actions: string[]; readonly resources: string[] }[] {
-  const policies = made.of("AWS::IAM::Policy");
-  const roles = made.of("AWS::IAM::Role").flatMap(({ id, properties }) =>
-    ((properties.Policies ?? []) as { PolicyDocument: { Statement: Statement[] } }[]).map((policy) => ({
-      id,
-      document: policy.PolicyDocument,
-    })),
-  );
-  const all = [
-    ...policies.map(({ id, properties }) => ({
-      id,
-      document: properties.PolicyDocument as { Statement: Statement[] },
-    })),
-    ...roles,
-  ];
-  return all.flatMap(({ id, document }) =>
-    document.Statement.map(({ Action, Resource: on }) => ({
-      id,
-      actions: [Action].flat(),
-      resources: [on].flat().map((text) => (typeof text === "string" ? text : JSON.stringify(text))),
-    })),
-  );
-}
 
 describe("the network", () => {
   it("is open at the listeners alone, to the ranges that the settings say", () => {
@@ -140,7 +109,7 @@ describe("tasks", () => {
   });
 
   it("may keep themselves from being stopped while sessions live, for less than CloudFormation waits", () => {
-    const [protection] = grants().filter(({ actions }) => actions.includes("ecs:UpdateTaskProtection"));
+    const [protection] = grantsOf(made).filter(({ actions }) => actions.includes("ecs:UpdateTaskProtection"));
     expect(protection?.id).toContain("GatewayRole");
     const [container] = one("AWS::ECS::TaskDefinition").properties.ContainerDefinitions;
     const hours = (container.Environment as { Name: string; Value: string }[]).find(

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { beforeAll, describe, expect, it } from "vitest";
+import type { Statement } from "./policy-statements.ts";
 import { only, type Resource, type Synthesised, synthesise } from "./synthesised.ts";
 
 let made: Synthesised;
@@ -9,13 +10,6 @@ beforeAll(() => {
 }, 120_000);
 
 const one = (type: string, part = ""): Resource => only(made, type, part);
-
-interface Statement {
-  readonly Effect: string;
-  readonly Action: string | string[];
-  readonly Resource: unknown;
-  readonly Condition?: unknown;
-}
 
 /** What can be pointed to in the runbook. */
 const HEADINGS = readFileSync("docs/runbook.md", "utf8")

@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, it } from "vitest";
+import { grantsOf, type Statement } from "./policy-statements.ts";
 import { only, type Resource, type Synthesised, synthesise } from "./synthesised.ts";
 
 let made: Synthesised;
@@ -9,46 +10,16 @@ beforeAll(() => {
 
 const one = (type: string, part = ""): Resource => only(made, type, part);
 
-interface Statement {
-  readonly Effect: string;
-  readonly Action: string | string[];
-  readonly Resource: unknown;
-  readonly Condition?: unknown;
-}
-
-/** Every statement that grants something to a role of ours, with the policy's id. */
-function grants(): { readonly id: string; readonly actions: string[]; readonly resources: string[] }[] {
-  const policies = made.of("AWS::IAM::Policy");
-  const roles = made.of("AWS::IAM::Role").flatMap(({ id, properties }) =>
-    ((properties.Policies ?? []) as { PolicyDocument: { Statement: Statement[] } }[]).map((policy) => ({
-      id,
-      document: policy.PolicyDocument,
-    })),
-  );
-  const all = [
-    ...policies.map(({ id, properties }) => ({
-      id,
-      document: properties.PolicyDocument as { Statement: Statement[] },
-    })),
-    ...roles,
-  ];
-  return all.flatMap(({ id, document }) =>
-    document.Statement.map(({ Action, Resource: on }) => ({
-      id,
-      actions: [Action].flat(),
-      resources: [on].flat().map((text) => (typeof text === "string" ? text : JSON.stringify(text))),
-    })),
-  );
-}
-
 describe("permissions", () => {
   it("name each action", () => {
-    const wild = grants().flatMap(({ id, actions }) => actions.filter((action) => action.includes("*")).map(() => id));
+    const wild = grantsOf(made).flatMap(({ id, actions }) =>
+      actions.filter((action) => action.includes("*")).map(() => id),
+    );
     expect(wild).toEqual([]);
   });
 
   it("are for everything only where the service knows no narrower resource", () => {
-    const everywhere = grants().filter(({ resources }) => resources.includes("*"));
+    const everywhere = grantsOf(made).filter(({ resources }) => resources.includes("*"));
     expect(everywhere.flatMap(({ actions }) => actions).toSorted()).toEqual([
       "dynamodb:ListStreams",
       "ecr:GetAuthorizationToken",
@@ -58,11 +29,11 @@ describe("permissions", () => {
   it("let no program of ours delete evidence, shorten its lock, or go round it", () => {
     const destroying =
       /^s3:(Delete|Bypass|PutBucket|PutObjectLegalHold|PutObjectRetention|PutLifecycle)|^kms:(ScheduleKeyDeletion|Disable)/;
-    expect(grants().flatMap(({ actions }) => actions.filter((action) => destroying.test(action)))).toEqual([]);
+    expect(grantsOf(made).flatMap(({ actions }) => actions.filter((action) => destroying.test(action)))).toEqual([]);
   });
 
   it("let no program of ours scan a table", () => {
-    expect(grants().flatMap(({ actions }) => actions)).not.toContain("dynamodb:Scan");
+    expect(grantsOf(made).flatMap(({ actions }) => actions)).not.toContain("dynamodb:Scan");
   });
 
   it("come by no managed policy", () => {
@@ -72,7 +43,7 @@ describe("permissions", () => {
 
   it("let only tasks sign, and only notify send mail, from the configured address alone", () => {
     const holders = (action: string) =>
-      grants()
+      grantsOf(made)
         .filter(({ actions }) => actions.includes(action))
         .map(({ id }) => id);
     expect(holders("kms:Sign")).toEqual([expect.stringContaining("GatewayRole")]);
@@ -91,7 +62,7 @@ describe("permissions", () => {
 
   it("let notify read requests for consent, and change none", () => {
     const table = one("AWS::DynamoDB::Table", "Approvals").id;
-    const writers = grants()
+    const writers = grantsOf(made)
       .filter(({ actions, resources }) => actions.includes("dynamodb:PutItem") && resources.join().includes(table))
       .map(({ id }) => id);
     expect(writers.some((id) => id.includes("Approvals"))).toBe(true);
@@ -99,7 +70,7 @@ describe("permissions", () => {
   });
 
   it("bound the targets' secrets by their prefix", () => {
-    const [prefixed] = grants().filter(({ resources }) =>
+    const [prefixed] = grantsOf(made).filter(({ resources }) =>
       resources.some((text) => text.includes("sallyport/targets/*")),
     );
     expect(prefixed?.actions).toEqual(["secretsmanager:GetSecretValue"]);
