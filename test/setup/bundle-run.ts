@@ -33,7 +33,8 @@ export async function runBundle(
   const [told] = (await once(child, "message")) as [{ error?: string } & Omit<BundleRun, "output">];
   // Connections that are kept alive would keep it: Lambda freezes it here.
   child.kill();
-  await once(child, "exit");
+  // Not "exit": what it wrote may arrive after that.
+  await once(child, "close");
   if (told.error !== undefined) throw new Error(`${told.error}\n${output}`);
   return { ...told, output };
 }
