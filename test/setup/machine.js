@@ -1,6 +1,6 @@
 // The set-up step of `npm test`: the programs that the tests drive. It runs on any Node from 20 on, before anything else is sure to work.
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { JDBC_JAR } from "./jdbc/jar.js";
 
@@ -19,6 +19,7 @@ const NEEDED = {
   "ansible-playbook": "ansible-core",
   git: "git",
   "/usr/bin/scp": "openssh-client",
+  "/usr/sbin/sshd": "openssh-server",
   "/usr/lib/openssh/sftp-server": "openssh-sftp-server",
   [JDBC_JAR]: "libpostgresql-jdbc-java",
 };
@@ -26,6 +27,9 @@ const NEEDED = {
 const VERSION_ARGUMENTS = { openssl: "version", tmux: "-V" };
 /** Debian's server package makes and starts a cluster of its own unless this says no. */
 const CLUSTER_SETTINGS = "/etc/postgresql-common/createcluster.conf";
+/** Debian's packages ask it before they start what they bring: a machine that runs our tests has not asked for an SSH server. */
+const START_POLICY = "/usr/sbin/policy-rc.d";
+const START_NOTHING = "#!/bin/sh\nexit 101\n";
 /** Another apt on the machine is waited for rather than tripped over. */
 const LOCK_TIMEOUT_S = 120;
 
@@ -60,9 +64,12 @@ function install(packages) {
     mkdirSync(dirname(CLUSTER_SETTINGS), { recursive: true });
     writeFileSync(CLUSTER_SETTINGS, "create_main_cluster = false\n");
   }
+  const asked = existsSync(START_POLICY);
+  if (!asked) writeFileSync(START_POLICY, START_NOTHING, { mode: 0o755 });
   // A failing update (one source of several, say) need not matter; a failing install says why.
   apt("update", "-qq");
   apt("install", "-y", "-qq", "--no-install-recommends", ...packages);
+  if (!asked) rmSync(START_POLICY);
   // The package's own file, which ucf put beside ours.
   if (ours && existsSync(`${CLUSTER_SETTINGS}.ucf-dist`)) {
     renameSync(`${CLUSTER_SETTINGS}.ucf-dist`, CLUSTER_SETTINGS);
