@@ -114,6 +114,6 @@ process.on("SIGTERM", () => {
 async function letIn(line: string): Promise<void> {
   const id = "bench|person" as PrincipalId;
   const fingerprint = sshFingerprint(Buffer.from(line.split(" ")[1] ?? "", "base64"));
-  await state.people.signedIn({ id, name: "bench", email: undefined, groups: ["bench"], seenAt: now });
+  await state.people.signedIn({ id, name: "bench", email: undefined, groups: ["bench"], seenAt: now, freshUntil: now });
   await state.sshKeys.register({ fingerprint, type: "ssh-ed25519", owner: id, label: "bench", registeredAt: now });
 }

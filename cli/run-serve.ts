@@ -1,5 +1,5 @@
 import type { Logger } from "pino";
-import { DEFAULT_PROVIDER_ID } from "../core/config/identity.ts";
+import { DEFAULT_GROUPS_MAX_AGE_MINUTES, DEFAULT_PROVIDER_ID } from "../core/config/identity.ts";
 import { SallyportError } from "../core/errors.ts";
 import { DEMO_PEOPLE } from "../local/demo-people.ts";
 import { parseAddress } from "./address.ts";
@@ -62,6 +62,7 @@ async function identityOf(flags: ServeFlags): Promise<IdentityProvider> {
     id: DEFAULT_PROVIDER_ID,
     domains: [],
     groupPrefix: "",
+    groupsMaxAgeMinutes: DEFAULT_GROUPS_MAX_AGE_MINUTES,
     issuer: flags.oidcIssuer,
     clientId: flags.oidcClientId,
     clientSecret,

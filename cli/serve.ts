@@ -3,7 +3,13 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { createSecureContext } from "node:tls";
 import type { Logger } from "pino";
-import { DEFAULT_PROVIDER_ID, type IdentitySettings, type Provider, resolveIdentity } from "../core/config/identity.ts";
+import {
+  DEFAULT_GROUPS_MAX_AGE_MINUTES,
+  DEFAULT_PROVIDER_ID,
+  type IdentitySettings,
+  type Provider,
+  resolveIdentity,
+} from "../core/config/identity.ts";
 import type { Configuration } from "../core/config/configuration.ts";
 import { asSallyportError, SallyportError } from "../core/errors.ts";
 import type { ApprovalDesk } from "../core/ports/approval-desk.ts";
@@ -212,6 +218,7 @@ async function identityProviders(
       id: DEFAULT_PROVIDER_ID,
       domains: [],
       groupPrefix: "",
+      groupsMaxAgeMinutes: DEFAULT_GROUPS_MAX_AGE_MINUTES,
       issuer: provider.issuer,
       clientId: client.id,
       clientSecret: client.secret,

@@ -34,10 +34,19 @@ export function identityOf(settings: Settings): Identity {
   return { json: JSON.stringify(value), secretArns };
 }
 
-function ownProvider({ issuer, clientId, clientSecretArn, groupsClaim, samlMetadataSecretArn }: Settings): unknown {
-  return samlMetadataSecretArn === undefined
-    ? { id: OIDC_ID, kind: "oidc", issuer, clientId, clientSecret: { secret: clientSecretArn }, groupsClaim }
-    : { id: SAML_ID, kind: "saml", metadata: { secret: samlMetadataSecretArn }, groupsAttribute: groupsClaim };
+function ownProvider(settings: Settings): unknown {
+  const { issuer, clientId, clientSecretArn, scopes, groupsClaim, groupsMaxAgeMinutes, samlMetadataSecretArn } =
+    settings;
+  if (samlMetadataSecretArn !== undefined)
+    return {
+      id: SAML_ID,
+      kind: "saml",
+      metadata: { secret: samlMetadataSecretArn },
+      groupsAttribute: groupsClaim,
+      groupsMaxAgeMinutes,
+    };
+  const client = { issuer, clientId, clientSecret: { secret: clientSecretArn }, scopes };
+  return { id: OIDC_ID, kind: "oidc", ...client, groupsClaim, groupsMaxAgeMinutes };
 }
 
 function* secretsIn(value: unknown): Generator<string> {

@@ -100,6 +100,11 @@ const CONFIGURATION: Configuration = {
   },
   // The claims go into the ID token, where relying parties look for groups, and not only to the userinfo endpoint.
   conformIdTokenClaims: false,
+  // Our gateway asks again whenever it issues something: a person whose groups have changed, or who is gone, is told of at once.
+  issueRefreshToken: () => true,
+  rotateRefreshToken: true,
+  // People sign in by turns in one browser of one machine: the next one's session does not end the last one's terminal.
+  expiresWithSession: () => false,
   features: { devInteractions: { enabled: false }, rpInitiatedLogout: { enabled: false } },
   interactions: { url: (_ctx, interaction) => `/interaction/${interaction.uid}` },
   ttl: {
@@ -108,6 +113,7 @@ const CONFIGURATION: Configuration = {
     IdToken: HOUR_SECONDS / 6,
     Interaction: HOUR_SECONDS / 6,
     Grant: 8 * HOUR_SECONDS,
+    RefreshToken: 8 * HOUR_SECONDS,
     Session: 8 * HOUR_SECONDS,
   },
   renderError: (ctx, out) => {
@@ -133,7 +139,7 @@ function newProvider(
         client_id: client.id,
         client_secret: client.secret,
         redirect_uris: [...client.redirectUris],
-        grant_types: ["authorization_code"],
+        grant_types: ["authorization_code", "refresh_token"],
         response_types: ["code"],
         id_token_signed_response_alg: "ES256",
       },

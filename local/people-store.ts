@@ -1,9 +1,9 @@
-import type { DatabaseSync } from "node:sqlite";
+import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { z } from "zod";
 import { foldName } from "../core/approval/same-person.ts";
 import type { PrincipalId } from "../core/identity/principal.ts";
 import type { KnownPerson, PeopleStore } from "../core/ports/people-store.ts";
-import { inTransaction, stored } from "./database.ts";
+import { addColumn, inTransaction, stored } from "./database.ts";
 
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS people (
@@ -30,16 +30,21 @@ const row = z.object({
   email: z.string().nullable(),
   groups: z.string(),
   seen_at: z.number(),
+  fresh_until: z.number(),
 });
 const groupList = z.array(z.string());
 
 /** The port on SQLite. Makes its tables where there are none. */
 export function sqlitePeopleStore(db: DatabaseSync): PeopleStore {
   db.exec(SCHEMA);
+  // Of whom nobody knows how long it holds, the provider is asked again.
+  addColumn(db, "people", "fresh_until", "INTEGER NOT NULL DEFAULT 0");
   const put = db.prepare(`
-    INSERT INTO people (id, name, email, folded_email, groups, seen_at) VALUES (?, ?, ?, ?, ?, ?)
+    INSERT INTO people (name, email, folded_email, groups, fresh_until, id, seen_at) VALUES (?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (id) DO UPDATE SET name = excluded.name, email = excluded.email, folded_email = excluded.folded_email,
-      groups = excluded.groups, seen_at = excluded.seen_at`);
+      groups = excluded.groups, seen_at = excluded.seen_at, fresh_until = excluded.fresh_until`);
+  const change = db.prepare(`
+    UPDATE people SET name = ?, email = ?, folded_email = ?, groups = ?, fresh_until = ? WHERE id = ? AND seen_at = ?`);
   const leave = db.prepare("DELETE FROM people_groups WHERE id = ?");
   const join = db.prepare("INSERT INTO people_groups (group_name, seen_at, id) VALUES (?, ?, ?)");
   const byId = db.prepare("SELECT * FROM people WHERE id = ?");
@@ -47,16 +52,18 @@ export function sqlitePeopleStore(db: DatabaseSync): PeopleStore {
     SELECT people.* FROM people_groups AS g JOIN people USING (id)
     WHERE g.group_name = ? AND g.seen_at >= ? ORDER BY g.seen_at DESC, g.id LIMIT ?`);
   const byEmail = db.prepare("SELECT * FROM people WHERE folded_email = ? ORDER BY seen_at DESC");
+  const write = (statement: StatementSync, { id, name, email, groups, seenAt, freshUntil }: KnownPerson): boolean =>
+    inTransaction(db, () => {
+      const folded = email === undefined ? null : foldName(email);
+      const told = [name, email ?? null, folded, JSON.stringify(groups), freshUntil];
+      if (statement.run(...told, id, seenAt).changes === 0) return false;
+      leave.run(id);
+      for (const group of new Set(groups)) join.run(group, seenAt, id);
+      return true;
+    });
   return {
-    signedIn: ({ id, name, email, groups, seenAt }) =>
-      stored("keep who signed in", () =>
-        inTransaction(db, () => {
-          const folded = email === undefined ? null : foldName(email);
-          put.run(id, name, email ?? null, folded, JSON.stringify(groups), seenAt);
-          leave.run(id);
-          for (const group of new Set(groups)) join.run(group, seenAt, id);
-        }),
-      ),
+    signedIn: (person) => stored("keep who signed in", () => void write(put, person)),
+    toldAgain: (person) => stored("keep what was told of a person", () => write(change, person)),
     find: (id) =>
       stored("find a person", () => {
         const found = byId.get(id);
@@ -68,6 +75,6 @@ export function sqlitePeopleStore(db: DatabaseSync): PeopleStore {
 }
 
 function toPerson(found: unknown): KnownPerson {
-  const { id, name, email, groups, seen_at } = row.parse(found);
-  return { id, name, email: email ?? undefined, groups: groupList.parse(JSON.parse(groups)), seenAt: seen_at };
+  const { id, name, email, groups, seen_at: seenAt, fresh_until: freshUntil } = row.parse(found);
+  return { id, name, email: email ?? undefined, groups: groupList.parse(JSON.parse(groups)), seenAt, freshUntil };
 }

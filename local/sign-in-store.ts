@@ -7,6 +7,7 @@ import type {
   DeviceDecision,
   DeviceRequest,
   DeviceRow,
+  Renewal,
   SignInStore,
   UserCode,
 } from "../core/ports/sign-in-store.ts";
@@ -32,6 +33,12 @@ const SCHEMA = `
   CREATE TABLE IF NOT EXISTS access_ends (principal_id TEXT PRIMARY KEY, at INTEGER NOT NULL) STRICT;
   CREATE TABLE IF NOT EXISTS used_once (id TEXT PRIMARY KEY, expires_at INTEGER NOT NULL) STRICT;
   CREATE INDEX IF NOT EXISTS used_once_by_expiry ON used_once (expires_at);
+  CREATE TABLE IF NOT EXISTS renewals (
+    principal_id TEXT PRIMARY KEY,
+    sealed TEXT NOT NULL,
+    expires_at INTEGER NOT NULL,
+    taken_until INTEGER NOT NULL DEFAULT 0
+  ) STRICT;
 `;
 
 const deviceRow = z.object({
@@ -52,6 +59,9 @@ const count = z.object({ total: z.number() });
 const polled = z.object({ last_polled_at: z.number().nullable() });
 const ended = z.object({ at: z.number() });
 const used = z.object({ principal: z.string() });
+const renewal = z
+  .object({ sealed: z.string(), expires_at: z.number() })
+  .transform(({ sealed, expires_at: expiresAt }): Renewal => ({ sealed, expiresAt }));
 
 type DeviceMethods =
   "putDevice" | "countPending" | "findDevice" | "findUserCode" | "decideDevice" | "notePoll" | "useDevice";
@@ -60,7 +70,14 @@ type DeviceMethods =
 export function sqliteSignInStore(db: DatabaseSync): SignInStore {
   db.exec(SCHEMA);
   addColumn(db, "device_requests", "connection", "TEXT");
-  return { ...deviceRequests(db), ...wrongCodes(db), ...signedOut(db), ...usedOnce(db), ...accessEnds(db) };
+  return {
+    ...deviceRequests(db),
+    ...wrongCodes(db),
+    ...signedOut(db),
+    ...usedOnce(db),
+    ...accessEnds(db),
+    ...renewals(db),
+  };
 }
 
 function deviceRequests(db: DatabaseSync): Pick<SignInStore, DeviceMethods> {
@@ -166,6 +183,38 @@ function accessEnds(db: DatabaseSync): Pick<SignInStore, "endAccess" | "notBefor
     endAccess: (principal, at) => stored("end somebody's access", () => void end.run(principal, at)),
     notBefore: (principal) =>
       stored("look up whether access was ended", () => ended.optional().parse(find.get(principal))?.at),
+  };
+}
+
+function renewals(db: DatabaseSync): Pick<SignInStore, "keepRenewal" | "takeRenewal" | "putBackRenewal"> {
+  const put = db.prepare(`
+    INSERT INTO renewals (principal_id, sealed, expires_at) VALUES (?, ?, ?)
+    ON CONFLICT (principal_id) DO UPDATE SET sealed = excluded.sealed, expires_at = excluded.expires_at, taken_until = 0`);
+  const remove = db.prepare("DELETE FROM renewals WHERE principal_id = ?");
+  const take = db.prepare(`
+    UPDATE renewals SET taken_until = ? WHERE principal_id = ? AND expires_at > ? AND taken_until <= ?
+    RETURNING sealed, expires_at`);
+  const find = db.prepare("SELECT 1 FROM renewals WHERE principal_id = ? AND expires_at > ?");
+  const next = db.prepare(`
+    UPDATE renewals SET sealed = ?, expires_at = ?, taken_until = 0 WHERE principal_id = ? AND sealed = ?`);
+  const forget = db.prepare("DELETE FROM renewals WHERE principal_id = ? AND sealed = ?");
+  return {
+    keepRenewal: (of, kept) =>
+      stored("keep a renewal", () => {
+        if (kept === undefined) remove.run(of);
+        else put.run(of, kept.sealed, kept.expiresAt);
+      }),
+    takeRenewal: (of, now, until) =>
+      stored("take a renewal", () => {
+        const taken = renewal.optional().parse(take.get(until, of, now, now));
+        if (taken !== undefined) return taken;
+        return find.get(of, now) === undefined ? undefined : "taken";
+      }),
+    putBackRenewal: (of, taken, following) =>
+      stored("put a renewal back", () => {
+        if (following === undefined) forget.run(of, taken.sealed);
+        else next.run(following.sealed, following.expiresAt, of, taken.sealed);
+      }),
   };
 }
 

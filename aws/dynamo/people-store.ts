@@ -18,7 +18,8 @@ const AT_A_TIME = 25;
 export function dynamoPeopleStore(client: DynamoDBClient, tableName: string, deadlineMs?: number): PeopleStore {
   const ask = asking(client, tableName, deadlineMs);
   return {
-    signedIn: (person) => ask("keep who signed in", (table) => signedIn(table, person)),
+    signedIn: (person) => ask("keep who signed in", async (table) => void (await write(table, person))),
+    toldAgain: (person) => ask("keep what was told of a person", (table) => write(table, person, "#seenAt = :seenAt")),
     find: (id) =>
       ask("find a person", async (table) => {
         const found = await table.get(personKey(id));
@@ -60,20 +61,23 @@ function entriesOf({ id, email, groups, seenAt }: KnownPerson): Key[] {
   return email === undefined ? memberships : [...memberships, { pk: emailPartition(email), sk: personKey(id).pk }];
 }
 
-async function signedIn(table: Table, person: KnownPerson): Promise<void> {
-  const { id, name, email, groups, seenAt } = person;
-  const entries = entriesOf(person);
-  await each(entries, (entry) => table.write({ put: { ...entry, id } }));
-  const { before } = await table.write({ put: { ...personKey(id), id, name, email, groups: [...groups], seenAt } });
-  if (before === undefined) return;
-  const kept = new Set(entries.map(({ pk, sk }) => JSON.stringify([pk, sk])));
-  const lost = entriesOf(toPerson(before)).filter(({ pk, sk }) => !kept.has(JSON.stringify([pk, sk])));
+/** @returns whether the condition held. Where it did not, it is the new entries that go again. */
+async function write(table: Table, person: KnownPerson, when?: string): Promise<boolean> {
+  const { id, name, email, groups, seenAt, freshUntil } = person;
+  await each(entriesOf(person), (entry) => table.write({ put: { ...entry, id } }));
+  const put = { ...personKey(id), id, name, email, groups: [...groups], seenAt, freshUntil };
+  const { done, before } = await table.write(when === undefined ? { put } : { put, when, values: { seenAt } });
+  const other = before && toPerson(before);
+  const [truth, past] = done ? [person, other] : [other, person];
+  const kept = new Set(truth && entriesOf(truth).map(({ pk, sk }) => JSON.stringify([pk, sk])));
+  const lost = past === undefined ? [] : entriesOf(past).filter(({ pk, sk }) => !kept.has(JSON.stringify([pk, sk])));
   await each(lost, (entry) => table.write({ delete: entry }));
+  return done;
 }
 
-async function each(entries: readonly Key[], write: (entry: Key) => Promise<unknown>): Promise<void> {
+async function each(entries: readonly Key[], work: (entry: Key) => Promise<unknown>): Promise<void> {
   for (let start = 0; start < entries.length; start += AT_A_TIME)
-    await Promise.all(entries.slice(start, start + AT_A_TIME).map(write));
+    await Promise.all(entries.slice(start, start + AT_A_TIME).map(work));
 }
 
 async function peopleOf(table: Table, entries: readonly Item[]): Promise<KnownPerson[]> {
@@ -81,6 +85,7 @@ async function peopleOf(table: Table, entries: readonly Item[]): Promise<KnownPe
   return (await mainItems(table, [...ids].map(personKey))).map(toPerson);
 }
 
-function toPerson({ id, name, email, groups, seenAt }: Item): KnownPerson {
-  return { id: id as PrincipalId, name: String(name), email, groups, seenAt };
+/** Of whom nobody has written how long it holds, the provider is asked again. */
+function toPerson({ id, name, email, groups, seenAt, freshUntil = 0 }: Item): KnownPerson {
+  return { id: id as PrincipalId, name: String(name), email, groups, seenAt, freshUntil };
 }

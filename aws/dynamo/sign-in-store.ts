@@ -1,16 +1,23 @@
 import { randomUUID } from "node:crypto";
 import type { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { WRONG_CODES_WINDOW_MS } from "../../core/identity/device-sign-in.ts";
-import type { SignInStore } from "../../core/ports/sign-in-store.ts";
+import type { Renewal, SignInStore } from "../../core/ports/sign-in-store.ts";
 import { deviceRequests } from "./device-requests.ts";
-import { ABSENT } from "./expressions.ts";
+import { ABSENT, type Item, type Key } from "./expressions.ts";
 import { order, orderFrom, partition, ttlAt } from "./keys.ts";
 import { type Ask, asking } from "./table.ts";
 
 /** The port on the table `signIns`. */
 export function dynamoSignInStore(client: DynamoDBClient, tableName: string, deadlineMs?: number): SignInStore {
   const ask = asking(client, tableName, deadlineMs);
-  return { ...deviceRequests(ask), ...wrongCodes(ask), ...signedOut(ask), ...usedOnce(ask), ...accessEnds(ask) };
+  return {
+    ...deviceRequests(ask),
+    ...wrongCodes(ask),
+    ...signedOut(ask),
+    ...usedOnce(ask),
+    ...accessEnds(ask),
+    ...renewals(ask),
+  };
 }
 
 /** An item each: counted by a query of one person's, so that whoever counts sees their own and all that were before. */
@@ -65,6 +72,42 @@ function accessEnds(ask: Ask): Pick<SignInStore, "endAccess" | "notBefore"> {
       ask("look up whether access was ended", async (table) => {
         const found = await table.get(key(principal));
         return found?.["at"] as number | undefined;
+      }),
+  };
+}
+
+const WHILE_TAKEN = "#sealed = :taken";
+
+function renewals(ask: Ask): Pick<SignInStore, "keepRenewal" | "takeRenewal" | "putBackRenewal"> {
+  const key = (principal: string): Key => ({ pk: partition("renewal", principal), sk: "renewal" });
+  const itemOf = (of: string, { sealed, expiresAt }: Renewal): Item & Key => {
+    return { ...key(of), sealed, expiresAt, takenUntil: 0, ttl: ttlAt(expiresAt) };
+  };
+  return {
+    keepRenewal: (of, renewal) =>
+      ask("keep a renewal", async (table) => {
+        await table.write(renewal === undefined ? { delete: key(of) } : { put: itemOf(of, renewal) });
+      }),
+    takeRenewal: (of, now, until) =>
+      ask("take a renewal", async (table) => {
+        const by = randomUUID();
+        const { done, before } = await table.write({
+          update: key(of),
+          as: "SET #takenUntil = :until, #by = :by",
+          when: "#expiresAt > :now AND #takenUntil <= :now",
+          values: { until, by, now },
+        });
+        if (before === undefined || before["expiresAt"] <= now) return undefined;
+        // An answer that was lost is asked for again: who has it then is this call.
+        if (!done && before["by"] !== by) return "taken";
+        return { sealed: String(before["sealed"]), expiresAt: Number(before["expiresAt"]) };
+      }),
+    putBackRenewal: (of, taken, next) =>
+      ask("put a renewal back", async (table) => {
+        const condition = { when: WHILE_TAKEN, values: { taken: taken.sealed } };
+        await table.write(
+          next === undefined ? { delete: key(of), ...condition } : { put: itemOf(of, next), ...condition },
+        );
       }),
   };
 }

@@ -40,6 +40,11 @@ const domain = z
       ),
   );
 
+/** Long enough to sign in and then to ask for a pass; whoever is told `sallyport login` for each pass stops reading why. */
+export const DEFAULT_GROUPS_MAX_AGE_MINUTES = 5;
+/** A session lives as long: nothing is issued on groups that are older than that. */
+const MAX_GROUPS_AGE_MINUTES = 8 * 60;
+
 /** Of a claim or an attribute. */
 const fieldName = z.string().min(1).max(255);
 
@@ -49,6 +54,11 @@ const common = {
   domains: z.array(domain).max(MAX_DOMAINS).default([]),
   /** Put before every group that this provider tells of, so that a partner's `admins` are not yours. */
   groupPrefix: z.string().max(64).default(""),
+  /**
+   * How old, in minutes, the groups of a sign-in may be when something is issued on them, where the provider cannot be asked again
+   * without the person: by SAML, and by OIDC without a refresh token.
+   */
+  groupsMaxAgeMinutes: z.int().min(1).max(MAX_GROUPS_AGE_MINUTES).default(DEFAULT_GROUPS_MAX_AGE_MINUTES),
 };
 
 const httpsOrLoopback = z

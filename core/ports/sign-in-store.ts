@@ -45,6 +45,12 @@ interface PendingCount {
   readonly fromAddress: number;
 }
 
+/** What a provider is asked with, again, about a person who has signed in: its refresh token, sealed by the caller. */
+export interface Renewal {
+  readonly sealed: string;
+  readonly expiresAt: Instant;
+}
+
 /** What must outlive a request while people sign in and out. Every method throws SallyportError `store-unavailable`. */
 export interface SignInStore {
   /** Refuses (`conflict`) a code that another request has. Forgets what expired DEVICE_MEMORY_MS before this one was made. */
@@ -75,4 +81,13 @@ export interface SignInStore {
    * whatever it names is refused for its age.
    */
   useOnce(id: OnceId, expiresAt: Instant, at: Instant): Promise<boolean>;
+  /** Keeps a person's renewal in the place of the one before; undefined: they have none from now on. */
+  keepRenewal(of: PrincipalId, renewal: Renewal | undefined): Promise<void>;
+  /**
+   * A person's renewal: to one caller until `until` or until it is put back, however many ask at once, because providers take
+   * a second use of a refresh token for theft (RFC 9700 §4.14.2). "taken": another has it. Undefined: there is none, or no longer.
+   */
+  takeRenewal(of: PrincipalId, now: Instant, until: Instant): Promise<Renewal | "taken" | undefined>;
+  /** Puts what follows in the place of the one that was taken, or forgets it; unless the person has another one by now. */
+  putBackRenewal(of: PrincipalId, taken: Renewal, next: Renewal | undefined): Promise<void>;
 }

@@ -4,8 +4,9 @@ import type { Instant } from "../../core/brand.ts";
 import type { Pass, PassId } from "../../core/ports/pass-store.ts";
 import { type AuthenticatedEnv, authenticated } from "../shared/authenticated.ts";
 import { label, readBody } from "../shared/request.ts";
+import { type IssuingDeps, asFarAsKnown } from "./as-of-now.ts";
 import { CA_FILE, conninfo } from "./conninfo.ts";
-import type { AuthDeps, ConnectionSummary, GatewayAddress } from "./deps.ts";
+import type { ConnectionSummary, GatewayAddress } from "./deps.ts";
 import { type PassStatus, accessibleTo, issuePass, listPasses, revokePass, statusOf } from "./passes.ts";
 import { hostKeyOf, sshCommand } from "./ssh-address.ts";
 
@@ -23,7 +24,7 @@ export interface PassView {
 }
 
 /** The JSON interface (but for public keys: ssh-routes.ts): who am I, my passes, my connections, the certificate authority. */
-export function apiRoutes(deps: AuthDeps): Hono<AuthenticatedEnv> {
+export function apiRoutes(deps: IssuingDeps): Hono<AuthenticatedEnv> {
   const signedIn = authenticated(deps);
   return new Hono<AuthenticatedEnv>()
     .get("/api/me", signedIn, (c) => {
@@ -44,8 +45,8 @@ export function apiRoutes(deps: AuthDeps): Hono<AuthenticatedEnv> {
       const revoked = await revokePass(deps, c.get("principal"), c.req.param("id") as PassId, deps.clientAddress(c));
       return c.json(passView(revoked, deps.clock()));
     })
-    .get("/api/connections", signedIn, (c) => {
-      const connections = accessibleTo(deps, c.get("principal"));
+    .get("/api/connections", signedIn, async (c) => {
+      const connections = accessibleTo(deps, await asFarAsKnown(deps, c.get("principal")));
       return c.json({ connections: connections.map((connection) => connectionView(deps.gateway, connection)) });
     })
     .get("/api/ca.pem", (c) =>

@@ -4,6 +4,7 @@ import { boundedBody } from "../shared/request.ts";
 import { securityHeaders, stylesheet } from "../shared/html.ts";
 import { problemHandler, problemNotFound } from "../shared/problem.ts";
 import { apiRoutes } from "./api-routes.ts";
+import { asOfNow } from "./as-of-now.ts";
 import type { AuthDeps } from "./deps.ts";
 import { deviceRoutes } from "./device-routes.ts";
 import { exchangeRoutes } from "./exchange-routes.ts";
@@ -26,13 +27,14 @@ export function authApp(deps: AuthDeps): Hono {
   app.get("/assets/sallyport.css", stylesheet);
   app.route("/", openApiRoute());
   const ways = waysToSignIn(deps);
+  const issuing = { ...deps, asOfNow: asOfNow(deps, ways) };
   app.route("/", signInRoutes(deps, ways));
   app.route("/", samlRoutes(deps, ways));
-  app.route("/", deviceRoutes(deps));
-  app.route("/", apiRoutes(deps));
+  app.route("/", deviceRoutes(issuing));
+  app.route("/", apiRoutes(issuing));
   app.route("/", sshRoutes(deps));
   app.route("/", exchangeRoutes(deps));
   app.route("/", peopleRoutes(deps));
-  app.route("/", homeRoutes(deps));
+  app.route("/", homeRoutes(issuing));
   return app;
 }

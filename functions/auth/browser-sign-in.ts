@@ -14,8 +14,10 @@ import { causesOf } from "../shared/problem.ts";
 import { type Site, cookieName, cookieOptions } from "../shared/site.ts";
 import type { AuthDeps } from "./deps.ts";
 import { attempted } from "./refusals.ts";
+import { FRESH_MS, sealRenewal } from "./renewal.ts";
 import { PENDING_LIFETIME_MS, type PendingSignIn, pendingSealing } from "./pending-sign-in.ts";
 
+const MINUTE_MS = 60_000;
 const PENDING_COOKIE = "sallyport-sign-in";
 
 /** Sends a browser to a provider, with what it must bring back. */
@@ -46,9 +48,16 @@ export function notStartedHere(): never {
   });
 }
 
+export interface Proof {
+  readonly by: Provider;
+  /** When the sign-in began, or was vouched for: one from before the person's access was ended comes to nothing. */
+  readonly since: Instant;
+  /** What the provider may be asked with again. */
+  readonly refreshToken: string | undefined;
+}
+
 /**
  * Gives this browser a session, and remembers who it was; a session that is not in the audit log is not given.
- * @param proof.since when the sign-in began, or was vouched for: one from before the person's access was ended comes to nothing
  * Throws `sign-in-required` for that, and as `issueSessionToken` and the stores do.
  */
 export async function startSession(
@@ -56,16 +65,19 @@ export async function startSession(
   deps: AuthDeps,
   site: Site,
   who: SignedIn,
-  { by, since }: { readonly by: Provider["kind"]; readonly since: Instant },
+  { by, since, refreshToken }: Proof,
 ): Promise<void> {
   const { id, name, groups } = who.principal;
   // Read before the question: an end that the answer does not know of yet is later, and counts against all of this.
   const now = deps.clock();
   await demandAccessSince(deps.signIns, id, since);
-  await deps.people.signedIn({ id, name, email: who.email, groups, seenAt: now });
+  const renewal = await sealRenewal(deps.tokenKey, by.id, refreshToken, now);
+  await deps.signIns.keepRenewal(id, renewal);
+  const freshUntil = now + (renewal === undefined ? by.groupsMaxAgeMinutes * MINUTE_MS : FRESH_MS);
+  await deps.people.signedIn({ id, name, email: who.email, groups, seenAt: now, freshUntil });
   const authority = { issuer: site.origin, key: deps.tokenKey };
   const token = await issueSessionToken(authority, "web", who.principal, randomUUID() as TokenId, now);
-  await deps.audit(signedIn({ by: who.principal, from: deps.clientAddress(c) }, by, now));
+  await deps.audit(signedIn({ by: who.principal, from: deps.clientAddress(c) }, by.kind, now));
   setCookie(c, cookieName(site, SESSION_COOKIE), token, cookieOptions(site, SESSION_LIFETIME_MS));
   deps.logger.info({ principal: id, address: deps.clientAddress(c) }, "signed in");
 }

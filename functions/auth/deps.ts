@@ -41,7 +41,7 @@ export interface AuthDeps extends AuthenticationDeps {
   readonly providers: readonly Provider[];
   readonly passes: PassStore;
   readonly signIns: SignInStore;
-  readonly people: Pick<PeopleStore, "signedIn" | "find" | "withEmail">;
+  readonly people: Pick<PeopleStore, "signedIn" | "toldAgain" | "find" | "withEmail">;
   /** Whose live sessions end with their access. */
   readonly sessions: Pick<SessionStore, "list">;
   readonly sshKeys: SshKeyStore;

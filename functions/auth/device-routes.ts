@@ -26,8 +26,9 @@ import { type AuthenticatedEnv, authenticated } from "../shared/authenticated.ts
 import { label, readBody, readQuery } from "../shared/request.ts";
 import { siteOf } from "../shared/site.ts";
 import type { AuthDeps } from "./deps.ts";
-import { asOfLastSignIn, demandBrowser } from "./last-sign-in.ts";
+import type { IssuingDeps } from "./as-of-now.ts";
 import { decidedPage, enterCodePage, reviewPage } from "./device-pages.ts";
+import { orSignInAgain } from "./sign-in-again.ts";
 
 const UNNAMED_DEVICE = "a device without a name";
 const typedCode = z.string().max(256);
@@ -44,7 +45,7 @@ export const tokenBody = z.object({
  * The device authorization grant (RFC 8628), for `sallyport login`. Programs use POST /auth/device and POST /auth/token;
  * people GET /auth/device, signed in, and its form.
  */
-export function deviceRoutes(deps: AuthDeps): Hono<AuthenticatedEnv> {
+export function deviceRoutes(deps: IssuingDeps): Hono<AuthenticatedEnv> {
   const { origin } = siteOf(deps.baseUrl);
   const signedIn = authenticated(deps);
   return new Hono<AuthenticatedEnv>()
@@ -69,37 +70,56 @@ export function deviceRoutes(deps: AuthDeps): Hono<AuthenticatedEnv> {
       const principal = c.get("principal");
       const { user_code } = readQuery(c, pageQuery);
       if (user_code === undefined) return c.html(enterCodePage(principal));
-      return c.html(reviewPage(principal, await openRequest(deps, principal, user_code), deps.clock()));
+      // The provider is asked here already, so that nobody has to approve twice.
+      return orSignInAgain(c, deps, devicePath(user_code), async () => {
+        const now = await deps.asOfNow(principal);
+        return c.html(reviewPage(now, await openRequest(deps, now, user_code), deps.clock()));
+      });
     })
     .post("/auth/device/decision", signedIn, async (c) => {
       demandBrowser(c);
-      const principal = await asOfLastSignIn(deps, c.get("principal"));
       const { user_code, decision } = await readBody(c, decisionBody);
-      const row = await openRequest(deps, principal, user_code);
-      const answer =
-        decision === "approve" ? ({ kind: "approved", principal } as const) : ({ kind: "denied" } as const);
-      // An answer counts from the moment on in which it is there: it is written before that.
-      await grantWritten(
-        deps.audit,
-        (failed) =>
-          deviceDecided(
-            { by: principal, from: deps.clientAddress(c) },
-            row,
-            decision === "approve",
-            deps.clock(),
-            failed,
-          ),
-        async () => {
-          if (!(await deps.signIns.decideDevice(row.userCode, answer, deps.clock()))) throw unknownCode();
-        },
-      );
-      deps.logger.info(
-        { principal: principal.id, device: row.label, address: row.address, decision },
-        "device decided",
-      );
-      return c.html(decidedPage(principal, decision));
+      return orSignInAgain(c, deps, devicePath(user_code), () => decide(c, deps, user_code, decision));
     })
     .post("/auth/token", (c) => token(c, deps, origin));
+}
+
+type Decision = z.infer<typeof decisionBody>["decision"];
+
+/** Whoever approves does it with the groups that they are in now; anybody may deny. */
+async function decide(
+  c: Context<AuthenticatedEnv>,
+  deps: IssuingDeps,
+  typed: string,
+  decision: Decision,
+): Promise<Response> {
+  const approved = decision === "approve";
+  const principal = approved ? await deps.asOfNow(c.get("principal")) : c.get("principal");
+  const row = await openRequest(deps, principal, typed);
+  const answer = approved ? ({ kind: "approved", principal } as const) : ({ kind: "denied" } as const);
+  const asked = { by: principal, from: deps.clientAddress(c) };
+  // An answer counts from the moment on in which it is there: it is written before that.
+  await grantWritten(
+    deps.audit,
+    (failed) => deviceDecided(asked, row, approved, deps.clock(), failed),
+    async () => {
+      if (!(await deps.signIns.decideDevice(row.userCode, answer, deps.clock()))) throw unknownCode();
+    },
+  );
+  deps.logger.info({ principal: principal.id, device: row.label, address: row.address, decision }, "device decided");
+  return c.html(decidedPage(principal, decision));
+}
+
+/** Refuses (`access-denied`) a bearer token: a device that could let in another one would never have to sign in again. */
+function demandBrowser(c: Context): void {
+  if (c.req.header("authorization") === undefined) return;
+  throw new SallyportError("access-denied", "a device is let in by a person in a browser, not by another device", {
+    hint: "open the link that it shows",
+  });
+}
+
+function devicePath(typed: string): string {
+  return `/auth/device?${new URLSearchParams({ user_code: typed }).toString()}`;
 }
 
 /**

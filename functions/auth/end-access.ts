@@ -75,6 +75,7 @@ async function endAccessOf(deps: AuthDeps, { id, name }: Meant): Promise<EndedAc
   const { passes, signIns, clock } = deps;
   const endedAt = clock();
   await signIns.endAccess(id, endedAt);
+  await signIns.keepRenewal(id, undefined);
   const live = await liveSessionsOf(deps, id);
   const good = (await passes.listFor(id, MAX_PASSES)).filter((pass) => statusOf(pass, endedAt) === "live");
   // A session outlives its pass: what has expired is revoked, too, for its session's sake.

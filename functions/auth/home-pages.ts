@@ -15,16 +15,24 @@ interface Home {
   readonly principal: Principal;
   readonly connections: readonly ConnectionSummary[];
   readonly passes: readonly Pass[];
+  /** What the form for a pass is filled in with. */
+  readonly wish: Wish;
   readonly gateway: GatewayAddress;
   readonly now: Instant;
 }
 
+interface Wish {
+  /** Empty: every connection. */
+  readonly connection: string;
+  readonly label: string;
+}
+
 /** What a person holds and what they may reach. */
-export function homePage({ principal, connections, passes, gateway, now }: Home): Markup {
+export function homePage({ principal, connections, passes, wish, gateway, now }: Home): Markup {
   const groups = principal.groups.length === 0 ? "no group" : principal.groups.join(", ");
   const body = html`<p class="muted">Signed in as ${principal.name}, member of ${groups}.</p>
     <h2>Get a pass</h2>
-    ${newPassForm(connections)}
+    ${newPassForm(connections, wish)}
     <h2>Connections</h2>
     ${connections.length === 0 ? html`<p>None of your groups has access to a connection.</p>` : connectionTable(connections, gateway)}
     <h2>Your passes</h2>
@@ -33,16 +41,16 @@ export function homePage({ principal, connections, passes, gateway, now }: Home)
   return page({ title: "Home", principal, body });
 }
 
-function newPassForm(connections: readonly ConnectionSummary[]): Markup {
+function newPassForm(connections: readonly ConnectionSummary[], wish: Wish): Markup {
   return html`<form class="card row" method="post" action="/passes">
     <label>
       For
       <select name="connection">
         <option value="">every connection of mine</option>
-        ${connections.map(({ name }) => html`<option value="${name}">${name}</option>`)}
+        ${connections.map(({ name }) => html`<option value="${name}" ${name === wish.connection ? "selected" : ""}>${name}</option>`)}
       </select>
     </label>
-    <label>Label <input name="label" maxlength="100" placeholder="laptop" /></label>
+    <label>Label <input name="label" maxlength="100" placeholder="laptop" value="${wish.label}" /></label>
     <button type="submit">Get a pass</button>
     <span class="muted">It takes the place of a password and is good for an hour.</span>
   </form>`;

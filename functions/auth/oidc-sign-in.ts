@@ -1,5 +1,5 @@
 import { createRemoteJWKSet, jwtVerify } from "jose";
-import type { JWTVerifyGetKey } from "jose";
+import type { JWTVerifyGetKey, JWTVerifyOptions } from "jose";
 import * as openid from "openid-client";
 import { SallyportError } from "../../core/errors.ts";
 import { emailFromClaims, principalFromClaims } from "../../core/identity/oidc-claims.ts";
@@ -16,8 +16,11 @@ const CALLBACK_PATH = "/auth/callback";
 const DISCOVERY_LIFETIME_MS = 60 * 60 * 1000;
 /** Whoever signs in waits for it. */
 const PROVIDER_TIMEOUT_SECONDS = 10;
+const TOO_MANY_REQUESTS = 429;
 /** Clocks differ. */
 const CLOCK_TOLERANCE_SECONDS = 30;
+/** An ID token that answers a question of now is of now (OpenID Connect Core §12.2: `iat`). */
+const MAX_ANSWER_AGE_SECONDS = 60;
 /** What a provider may sign ID tokens with: public-key algorithms only (RFC 8725 §3.1). */
 export const SIGNATURE_ALGORITHMS = [
   "RS256",
@@ -40,7 +43,19 @@ export interface OidcSignIn {
    * @param query the query string of the callback, as it came
    * Throws `sign-in-failed` whenever anything is not exactly as it must be, or `identity-provider-unavailable`.
    */
-  finish(query: string, pending: PendingOidc): Promise<SignedIn>;
+  finish(query: string, pending: PendingOidc): Promise<OidcSignedIn>;
+  /**
+   * What the provider says now of somebody who has signed in (OpenID Connect Core §12). Who that is, the caller compares.
+   * @param refreshToken the one that the last answer brought, which may be good for this one use
+   * Throws `sign-in-failed` where the provider does not vouch for them any more, or not by an ID token that is as it must be, and
+   *   `identity-provider-unavailable`, after which the token may be tried again.
+   */
+  renew(refreshToken: string): Promise<OidcSignedIn>;
+}
+
+export interface OidcSignedIn extends SignedIn {
+  /** What the provider may be asked with next; undefined where it gave none. */
+  readonly refreshToken: string | undefined;
 }
 
 /**
@@ -65,6 +80,10 @@ export function oidcSignIn(config: OidcProvider, site: Site, clock: Clock): Oidc
   const issuer = issuerOf(config);
   const provider = remembered(clock, () => discover(issuer, config));
   const redirectUri = site.origin + callbackPath(config.id);
+  const told = (from: Provider, { claims, refreshToken }: Redeemed): OidcSignedIn => {
+    const principal = principalFromClaims(from.issuer, claims, config.groupsClaim);
+    return { principal, email: emailFromClaims(claims), refreshToken };
+  };
   return {
     begin: async (returnTo, prompt) => {
       const { configuration } = await provider();
@@ -91,40 +110,72 @@ export function oidcSignIn(config: OidcProvider, site: Site, clock: Clock): Oidc
     },
     finish: async (query, pending) => {
       const found = await provider();
-      const claims = await redeem(found, new URL(redirectUri + query), pending).catch(refuse);
-      const principal = principalFromClaims(found.issuer, claims, config.groupsClaim);
-      return { principal, email: emailFromClaims(claims) };
+      return told(found, await redeem(found, new URL(redirectUri + query), pending).catch(refuse));
+    },
+    renew: async (refreshToken) => {
+      const found = await provider();
+      const tokens = await openid.refreshTokenGrant(found.configuration, refreshToken).catch(refuseRenewal);
+      return told(found, await verified(found, tokens, { maxTokenAge: MAX_ANSWER_AGE_SECONDS }).catch(refuse));
     },
   };
 }
 
+interface Redeemed {
+  readonly claims: Record<string, unknown>;
+  readonly refreshToken: string | undefined;
+}
+
 /** The claims of an ID token of which everything was checked: state, code, nonce, issuer, audience, times, signature. */
-async function redeem(provider: Provider, callback: URL, pending: PendingOidc): Promise<Record<string, unknown>> {
-  const { configuration, issuer, keys } = provider;
-  const tokens = await openid.authorizationCodeGrant(configuration, callback, {
+async function redeem(provider: Provider, callback: URL, pending: PendingOidc): Promise<Redeemed> {
+  const tokens = await openid.authorizationCodeGrant(provider.configuration, callback, {
     expectedState: pending.state,
     expectedNonce: pending.nonce,
     pkceCodeVerifier: pending.verifier,
     idTokenExpected: true,
   });
-  // openid-client trusts the connection to the token endpoint (OpenID Connect Core §3.1.3.7, 6.); we demand the signature too.
-  const { payload } = await jwtVerify(tokens.id_token ?? "", keys, {
+  return verified(provider, tokens);
+}
+
+/** openid-client trusts the connection to the token endpoint (OpenID Connect Core §3.1.3.7, 6.); we demand the signature too. */
+async function verified(
+  { configuration, issuer, keys }: Provider,
+  { id_token = "", refresh_token: refreshToken }: openid.TokenEndpointResponse,
+  more: Pick<JWTVerifyOptions, "maxTokenAge"> = {},
+): Promise<Redeemed> {
+  const { payload: claims } = await jwtVerify(id_token, keys, {
     issuer,
     audience: configuration.clientMetadata().client_id,
     algorithms: SIGNATURE_ALGORITHMS,
     clockTolerance: CLOCK_TOLERANCE_SECONDS,
+    ...more,
   });
-  return payload;
+  return { claims, refreshToken };
 }
 
 function refuse(cause: unknown): never {
-  const gone = cause instanceof TypeError || (cause instanceof openid.ClientError && cause.code === "OAUTH_TIMEOUT");
-  if (gone) throw unavailable(cause);
+  if (isGone(cause)) throw unavailable(cause);
   const denied = cause instanceof openid.AuthorizationResponseError && cause.error === "access_denied";
   throw new SallyportError("sign-in-failed", denied ? "the sign-in was cancelled" : "the sign-in failed", {
     hint: "start again from the home page",
     cause,
   });
+}
+
+/** There is nobody who answers. */
+function isGone(cause: unknown): boolean {
+  return cause instanceof TypeError || (cause instanceof openid.ClientError && cause.code === "OAUTH_TIMEOUT");
+}
+
+/** A provider that is down or busy says so by a status, with or without an error of RFC 6749 §5.2. */
+function refuseRenewal(cause: unknown): never {
+  const status = statusOf(cause);
+  if (status !== undefined && (status >= 500 || status === TOO_MANY_REQUESTS)) throw unavailable(cause);
+  return refuse(cause);
+}
+
+function statusOf(cause: unknown): number | undefined {
+  if (cause instanceof openid.ResponseBodyError) return cause.status;
+  return cause instanceof openid.ClientError && cause.cause instanceof Response ? cause.cause.status : undefined;
 }
 
 function unavailable(cause: unknown): SallyportError {

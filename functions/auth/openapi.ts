@@ -115,7 +115,7 @@ export const AUTH_PATHS: Paths = {
       body: newPassBody,
       status: "201",
       answer: newPass,
-      errors: ["connection-unknown", "limit-exceeded"],
+      errors: ["connection-unknown", "limit-exceeded", "identity-provider-unavailable"],
     }),
   },
   "/api/passes/{id}": {

@@ -9,7 +9,7 @@ import type { VerifiedToken } from "../../core/identity/session-token.ts";
 import type { Pass, PassId } from "../../core/ports/pass-store.ts";
 import type { AuthDeps, ConnectionSummary } from "./deps.ts";
 import { attempted } from "./refusals.ts";
-import { asOfLastSignIn } from "./last-sign-in.ts";
+import type { IssuingDeps } from "./as-of-now.ts";
 
 /** A person who needs more at once has a program that leaks them. */
 const MAX_LIVE_PASSES = 100;
@@ -36,14 +36,14 @@ export function accessibleTo(deps: AuthDeps, principal: Principal): readonly Con
 }
 
 /**
- * A new pass for oneself, for an hour, with the groups of one's newest sign-in.
+ * A new pass for oneself, for an hour, with the groups that one is in now.
  * @param wish.connection the only connection that it shall open; undefined: every one that its owner may open
  * @param from            the address that asks
  * @returns the pass, and its text, which nobody can learn again: it is given out when the audit log has it. Throws
- *   `connection-unknown`, `limit-exceeded`, and `sign-in-required` where the session was ended meanwhile.
+ *   `connection-unknown`, `limit-exceeded`, `sign-in-required` where the session was ended meanwhile, and as `AsOfNow` does.
  */
 export async function issuePass(
-  deps: AuthDeps,
+  deps: IssuingDeps,
   token: Pick<VerifiedToken, "principal" | "issuedAt">,
   wish: Wish,
   from: string,
@@ -64,12 +64,12 @@ interface Wish {
 }
 
 async function newPass(
-  deps: AuthDeps,
+  deps: IssuingDeps,
   { principal, issuedAt: since }: Pick<VerifiedToken, "principal" | "issuedAt">,
   wish: Wish,
 ): Promise<{ pass: Pass; text: PassText }> {
+  const owner = await deps.asOfNow(principal);
   const now = deps.clock();
-  const owner = await asOfLastSignIn(deps, principal);
   if (wish.connection !== undefined && !accessibleTo(deps, owner).some(({ name }) => name === wish.connection))
     throw new SallyportError("connection-unknown", "there is no such connection for you", {
       hint: "GET /api/connections lists yours",

@@ -9,7 +9,7 @@ import { demandSameOrigin } from "../shared/authenticated.ts";
 import { readBody, readQuery } from "../shared/request.ts";
 import { returnUrl } from "../shared/return-path.ts";
 import { type Site, cookieName, cookieOptions, siteOf } from "../shared/site.ts";
-import { notStartedHere, sendAway, startSession, takePending, toldBy } from "./browser-sign-in.ts";
+import { type Proof, notStartedHere, sendAway, startSession, takePending, toldBy } from "./browser-sign-in.ts";
 import type { AuthDeps } from "./deps.ts";
 import { loginQuery } from "./login-query.ts";
 import { onceIdOf } from "./saml-sign-in.ts";
@@ -59,13 +59,13 @@ export function samlRoutes(deps: AuthDeps, ways: WaysToSignIn): Hono {
       return sendAway(c, deps, site, await signIn.begin(returnUrl(return_to ?? "/", site), prompt));
     })
     .post("/auth/saml/:id/acs", (c) => consume(c, deps, ways, site))
-    .get("/auth/saml/:id/finish", (c) => finish(c, deps, site))
+    .get("/auth/saml/:id/finish", (c) => finish(c, deps, ways, site))
     .post("/auth/saml/:id/finish", async (c) => {
       demandSameOrigin(c, site);
       const come = await openArrived(c, deps, site);
       if (come.inResponseTo !== undefined) notStartedHere();
       deleteCookie(c, cookieName(site, ARRIVED_COOKIE), cookieOptions(site, 0));
-      await startSession(c, deps, site, signedIn(come), { by: "saml", since: come.issuedAt });
+      await startSession(c, deps, site, signedIn(come), proofOf(come, ways));
       return c.redirect(startPage(come.relayState, site), 303);
     });
 }
@@ -92,7 +92,7 @@ async function consume(c: Context, deps: AuthDeps, ways: WaysToSignIn, site: Sit
   return c.redirect(`/auth/saml/${id}/finish`, 303);
 }
 
-async function finish(c: Context, deps: AuthDeps, site: Site): Promise<Response> {
+async function finish(c: Context, deps: AuthDeps, ways: WaysToSignIn, site: Site): Promise<Response> {
   const come = await openArrived(c, deps, site);
   if (come.inResponseTo === undefined) return c.html(confirmationPage(come.name, `/auth/saml/${come.provider}/finish`));
   deleteCookie(c, cookieName(site, ARRIVED_COOKIE), cookieOptions(site, 0));
@@ -103,7 +103,7 @@ async function finish(c: Context, deps: AuthDeps, site: Site): Promise<Response>
     pending.requestId === come.inResponseTo &&
     pending.relayState === come.relayState;
   if (!answered) notStartedHere();
-  await startSession(c, deps, site, signedIn(come), { by: "saml", since: come.issuedAt });
+  await startSession(c, deps, site, signedIn(come), proofOf(come, ways));
   return c.redirect(pending.returnTo, 303);
 }
 
@@ -111,6 +111,10 @@ async function openArrived(c: Context, deps: AuthDeps, site: Site): Promise<Arri
   const sealed = getCookie(c, cookieName(site, ARRIVED_COOKIE));
   const come = sealed === undefined ? undefined : await arrivedSealing.open(deps.tokenKey, sealed, deps.clock());
   return come !== undefined && come.provider === c.req.param("id") ? come : notStartedHere();
+}
+
+function proofOf({ provider, issuedAt }: Arrived, ways: WaysToSignIn): Proof {
+  return { by: ways.saml(provider).provider, since: issuedAt, refreshToken: undefined };
 }
 
 function signedIn({ id, name, groups, email }: Arrived): SignedIn {

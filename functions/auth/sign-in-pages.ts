@@ -25,9 +25,13 @@ export function addressPage({ returnTo, prompt, unknown }: AddressPage): Markup 
   return page({ title: "Sign in", principal: undefined, body });
 }
 
-/** On the way to the provider. A page, because `form-action` forbids that a form's answer leads to another origin. */
-export function onwardPage(href: string): Markup {
-  const body = html`<p><a href="${href}">Continue to your identity provider</a></p>`;
+/**
+ * On the way to the provider. A page, because `form-action` forbids that a form's answer leads to another origin.
+ * @param why the person is sent there again
+ */
+export function onwardPage(href: string, why?: string): Markup {
+  const body = html`${why === undefined ? "" : html`<p>${why}</p>`}
+    <p><a href="${href}">Continue to your identity provider</a></p>`;
   return page({ title: "Sign in", principal: undefined, body });
 }
 

@@ -53,7 +53,8 @@ async function comeBack(c: Context, deps: AuthDeps, ways: WaysToSignIn, id: stri
   const pending = await takePending(c, deps, site);
   if (pending.kind !== "oidc" || pending.provider !== id) return notStartedHere();
   const who = await toldBy(c, deps, provider, () => signIn.finish(new URL(c.req.url).search, pending));
-  await startSession(c, deps, site, who, { by: "oidc", since: pending.begunAt });
+  const { refreshToken } = who;
+  await startSession(c, deps, site, who, { by: provider, since: pending.begunAt, refreshToken });
   return c.redirect(pending.returnTo, 303);
 }
 

@@ -91,14 +91,17 @@ function credentialOf(c: Context, site: Site): Credential | undefined {
   return cookie === undefined ? undefined : { use: "web", text: cookie };
 }
 
-const SAFE_METHODS: ReadonlySet<string> = new Set(["GET", "HEAD"]);
+/** RFC 9110 §9.2.1: of those that we answer. */
+export function isSafe(method: string): boolean {
+  return method === "GET" || method === "HEAD";
+}
 
 /**
  * Refuses (`access-denied`) a state-changing request that a page of another origin made a browser send.
  * `Sec-Fetch-Site` is the browser's own word; where an older browser does not say it, `Origin` must be ours.
  */
 export function demandSameOrigin(c: Context, site: Site): void {
-  if (SAFE_METHODS.has(c.req.method)) return;
+  if (isSafe(c.req.method)) return;
   const fetchSite = c.req.header("sec-fetch-site");
   const origin = c.req.header("origin");
   // A privacy setting may turn Origin into "null"; then only the browser's own Sec-Fetch-Site can vouch for the request.

@@ -9,6 +9,7 @@ const known = (name: string, over: Partial<KnownPerson> = {}): KnownPerson => ({
   email: `${name}@shop.example`,
   groups: ["approvers", `o'Brien "x" ünïcode`],
   seenAt: NOW,
+  freshUntil: NOW + 60_000,
   ...over,
 });
 
@@ -47,6 +48,31 @@ export function peopleStoreContract(name: string, make: () => Promise<PeopleStor
       expect(await names(0, 2)).toEqual(["d", "c"]);
       expect((await store.inGroup(`o'Brien "x" ünïcode`, 0, 9)).length).toBe(4);
       expect(await store.inGroup("APPROVERS", 0, 9)).toEqual([]);
+    });
+
+    it("takes what was told since the last sign-in: groups, name and address", async () => {
+      await store.signedIn(known("bob"));
+      const told = known("bob", { name: "robert", email: "r@shop.example", groups: ["dba"], freshUntil: NOW + 99 });
+      expect(await store.toldAgain(told)).toBe(true);
+      expect(await store.find(told.id)).toEqual(told);
+      expect(await store.inGroup("dba", NOW, 9)).toEqual([told]);
+      expect(await store.withEmail("R@shop.example")).toEqual([told]);
+      expect(await store.inGroup("approvers", 0, 9)).toEqual([]);
+      expect(await store.withEmail("bob@shop.example")).toEqual([]);
+      expect(await store.toldAgain(told)).toBe(true);
+    });
+
+    it("leaves what a newer sign-in told as it is, and knows nobody who never signed in", async () => {
+      const newer = known("bob", { groups: ["dba"], seenAt: NOW + 1 });
+      await store.signedIn(newer);
+      expect(await store.toldAgain(known("bob", { groups: ["dba", "old"], email: "b@shop.example" }))).toBe(false);
+      expect(await store.toldAgain(known("eve"))).toBe(false);
+      expect(await store.find(newer.id)).toEqual(newer);
+      expect(await store.inGroup("dba", 0, 9)).toEqual([newer]);
+      expect(await store.withEmail("bob@shop.example")).toEqual([newer]);
+      for (const group of ["old", "approvers"]) expect(await store.inGroup(group, 0, 9)).toEqual([]);
+      expect(await store.withEmail("b@shop.example")).toEqual([]);
+      expect(await store.find(known("eve").id)).toBeUndefined();
     });
 
     it("finds whoever has an address, however it is written", async () => {

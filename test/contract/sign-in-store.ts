@@ -11,6 +11,7 @@ import type {
   DeviceCodeHash,
   DeviceRequest,
   OnceId,
+  Renewal,
   SignInStore,
   TokenId,
   UserCode,
@@ -55,6 +56,7 @@ export function signInStoreContract(adapter: string, make: () => Promise<SignInS
     signOuts(make);
     usedOnce(make);
     accessEnds(make);
+    renewals(make);
   });
 }
 
@@ -241,5 +243,70 @@ function accessEnds(make: () => Promise<SignInStore>): void {
     const { userCode, deviceCode } = await pending(store);
     await store.decideDevice(userCode, { kind: "approved", principal: acted }, NOW);
     expect(await store.useDevice(deviceCode, NOW)).toEqual(acted);
+  });
+}
+
+function renewals(make: () => Promise<SignInStore>): void {
+  const renewal = (sealed: string, expiresAt = NOW + 1000): Renewal => ({ sealed, expiresAt });
+  const take = (store: SignInStore, now = NOW) => store.takeRenewal(alice.id, now, now + 100);
+
+  test("gives a person's renewal to one caller at a time, however many ask at once", async () => {
+    const store = await make();
+    await store.keepRenewal(alice.id, renewal("a"));
+    const answers = await Promise.all(Array.from({ length: 8 }, () => take(store)));
+    expect(answers.filter((one) => one !== "taken")).toEqual([renewal("a")]);
+    await store.putBackRenewal(alice.id, renewal("a"), renewal("b"));
+    expect([await take(store), await take(store)]).toEqual([renewal("b"), "taken"]);
+  });
+
+  test("gives it to the next one where whoever took it does not put it back in time", async () => {
+    const store = await make();
+    await store.keepRenewal(alice.id, renewal("a"));
+    await take(store);
+    expect(await take(store, NOW + 99)).toBe("taken");
+    expect(await take(store, NOW + 100)).toEqual(renewal("a"));
+    expect(await take(store, NOW + 101)).toBe("taken");
+  });
+
+  test("has no renewal of whom none was kept, of nobody else, and none that has expired, taken or not", async () => {
+    const store = await make();
+    await store.keepRenewal(alice.id, renewal("a", NOW + 50));
+    for (const other of [bob.id, "", "%"] as PrincipalId[])
+      expect(await store.takeRenewal(other, NOW, NOW + 1)).toBeUndefined();
+    expect(await take(store, NOW + 50)).toBeUndefined();
+    await take(store, NOW + 49);
+    expect(await take(store, NOW + 50)).toBeUndefined();
+  });
+
+  test("forgets a renewal that is not to be used again", async () => {
+    const store = await make();
+    await store.keepRenewal(alice.id, renewal("a"));
+    await store.keepRenewal(alice.id, undefined);
+    expect(await take(store)).toBeUndefined();
+    await store.keepRenewal(alice.id, undefined);
+    await store.keepRenewal(alice.id, renewal("b"));
+    await take(store);
+    await store.putBackRenewal(alice.id, renewal("b"), undefined);
+    expect(await take(store)).toBeUndefined();
+  });
+
+  test("keeps what a newer sign-in brought: whoever took the one before neither replaces nor forgets it", async () => {
+    const store = await make();
+    for (const next of [renewal("of the old one"), undefined]) {
+      await store.keepRenewal(alice.id, renewal("old"));
+      await take(store);
+      await store.keepRenewal(alice.id, renewal("new"));
+      await store.putBackRenewal(alice.id, renewal("old"), next);
+      expect(await take(store)).toEqual(renewal("new"));
+    }
+  });
+
+  test("puts nothing back where the person has no renewal any more", async () => {
+    const store = await make();
+    await store.keepRenewal(alice.id, renewal("a"));
+    await take(store);
+    await store.keepRenewal(alice.id, undefined);
+    await store.putBackRenewal(alice.id, renewal("a"), renewal("b"));
+    expect(await take(store)).toBeUndefined();
   });
 }

@@ -108,6 +108,10 @@ describe("the identity providers", () => {
     const { json, secretArns } = identityOf(read(LEAST));
     expect(JSON.parse(json)).toMatchObject({ providers: [{ kind: "oidc", clientSecret: { secret: SECRET } }] });
     expect(secretArns).toEqual([SECRET]);
+    const asked = identityOf(read({ ...LEAST, scopes: "openid,offline_access", groupsMaxAgeMinutes: "60" })).json;
+    expect(JSON.parse(asked)).toMatchObject({
+      providers: [{ scopes: ["openid", "offline_access"], groupsMaxAgeMinutes: 60 }],
+    });
   });
 
   it("are one of SAML by the secret that holds its metadata", () => {

@@ -80,7 +80,14 @@ describeWithMoto("the gateway's task and the functions on the AWS adapters", () 
       [ENVIRONMENT.mailFrom]: "sallyport@sallyport.example",
       AWS_ENDPOINT_URL_SESV2: ses.endpoint,
     });
-    const bob = { id: BOB.id, name: BOB.name, email: "bob@shop.example", groups: BOB.groups, seenAt: Date.now() };
+    const bob = {
+      id: BOB.id,
+      name: BOB.name,
+      email: "bob@shop.example",
+      groups: BOB.groups,
+      seenAt: Date.now(),
+      freshUntil: Date.now(),
+    };
     await shop.state.people.signedIn(bob);
     pass = await shop.pass(ANA.name);
     spool = await writableFolder(join(directory, "spool"));

@@ -97,7 +97,14 @@ describe("an Ansible playbook through the gateway", () => {
     await writeFile(keyFile, key.privateKey, { mode: 0o600 });
     const { people, sshKeys } = stage.gateway.state;
     const now = Date.now();
-    await people.signedIn({ id: ANN, name: "Ann", email: undefined, groups: ["engineers"], seenAt: now });
+    await people.signedIn({
+      id: ANN,
+      name: "Ann",
+      email: undefined,
+      groups: ["engineers"],
+      seenAt: now,
+      freshUntil: now,
+    });
     await sshKeys.register({
       fingerprint: key.fingerprint,
       type: "ssh-ed25519",

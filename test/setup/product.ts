@@ -9,6 +9,7 @@ import { type Api, apiOf } from "../../cli/api-client.ts";
 import { type SessionView, sessionsView } from "../../cli/api-views.ts";
 import { type Running, serve } from "../../cli/serve.ts";
 import { DEMO_PASSWORD, DEMO_PEOPLE } from "../../local/demo-people.ts";
+import type { Person } from "../../local/oidc-provider.ts";
 import { browserless, signInOverHttp } from "./http-sign-in.ts";
 import { postgresServers } from "./postgres.ts";
 import { type Ran, run, type RunOptions } from "./programs.ts";
@@ -41,8 +42,9 @@ export interface Terminal {
 /**
  * The whole product in this process, before a real PostgreSQL: `shop` is for engineers, `payroll`, the same, for accountants,
  * of whom there are none.
+ * @param people whom the embedded identity provider knows; what is changed of them, it tells from then on
  */
-export async function startProduct(): Promise<Product> {
+export async function startProduct(people: readonly Person[] = DEMO_PEOPLE): Promise<Product> {
   const directory = await mkdtemp(join(tmpdir(), "sallyport-test-product-"));
   const [server] = postgresServers();
   if (server === undefined) throw new Error("there is no PostgreSQL to test with");
@@ -61,7 +63,7 @@ export async function startProduct(): Promise<Product> {
     publicUrl: undefined,
     advertise: undefined,
     tls: undefined,
-    identity: { kind: "embedded", listen: here, people: DEMO_PEOPLE },
+    identity: { kind: "embedded", listen: here, people },
     logger: pino({ level: "silent" }),
   });
   return {

@@ -133,7 +133,7 @@ describe("what is too large for DynamoDB", () => {
     const name = await dynamo.table("people");
     const people = dynamoPeopleStore(dynamo.client, name, PATIENCE_MS);
     const groups = Array.from({ length: 300 }, (_, n) => `group-${n}`);
-    const eve = { id: EVE, name: "eve", email: "eve@shop.example", groups, seenAt: NOW };
+    const eve = { id: EVE, name: "eve", email: "eve@shop.example", groups, seenAt: NOW, freshUntil: NOW };
     await people.signedIn(eve);
     expect(await people.inGroup("group-299", NOW, 9)).toEqual([eve]);
     const less = { ...eve, groups: ["group-1"], seenAt: NOW + 1 };

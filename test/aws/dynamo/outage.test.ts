@@ -87,8 +87,13 @@ const METHODS: Readonly<Record<string, (stores: Stores) => Promise<unknown>>> = 
   "signIns.useOnce": ({ signIns }) => signIns.useOnce("id" as never, 1, 0),
   "signIns.endAccess": ({ signIns }) => signIns.endAccess(EVE, 0),
   "signIns.notBefore": ({ signIns }) => signIns.notBefore(EVE),
+  "signIns.keepRenewal": ({ signIns }) => signIns.keepRenewal(EVE, { sealed: "a", expiresAt: 1 }),
+  "signIns.takeRenewal": ({ signIns }) => signIns.takeRenewal(EVE, 0, 1),
+  "signIns.putBackRenewal": ({ signIns }) => signIns.putBackRenewal(EVE, { sealed: "a", expiresAt: 1 }, undefined),
   "people.signedIn": ({ people }) =>
-    people.signedIn({ id: EVE, name: "eve", email: undefined, groups: ["a"], seenAt: 0 }),
+    people.signedIn({ id: EVE, name: "eve", email: undefined, groups: ["a"], seenAt: 0, freshUntil: 0 }),
+  "people.toldAgain": ({ people }) =>
+    people.toldAgain({ id: EVE, name: "eve", email: undefined, groups: [], seenAt: 0, freshUntil: 0 }),
   "people.find": ({ people }) => people.find(EVE),
   "people.inGroup": ({ people }) => people.inGroup("a", 0, 1),
   "people.withEmail": ({ people }) => people.withEmail("eve@shop.example"),

@@ -146,6 +146,10 @@ describe("a write whose answer was lost, and which is sent again", () => {
     expect(await stores.signIns.noteWrongCode(ALICE.id, NOW, NOW)).toBe(1);
     expect(await stores.signIns.useOnce("assertion" as OnceId, NOW, NOW)).toBe(true);
     expect(await stores.signIns.useOnce("assertion" as OnceId, NOW, NOW)).toBe(false);
+    const renewal = { sealed: "a", expiresAt: NOW + 9 };
+    await stores.signIns.keepRenewal(ALICE.id, renewal);
+    expect(await stores.signIns.takeRenewal(ALICE.id, NOW, NOW + 1)).toEqual(renewal);
+    expect(await stores.signIns.takeRenewal(ALICE.id, NOW, NOW + 1)).toBe("taken");
     expect(await stores.leases.acquire("a", "task-1")).toBe(true);
     const version = (await stores.leases.look("a"))?.version ?? "";
     expect(await stores.leases.takeOver("a", "task-2", version)).toBe(true);

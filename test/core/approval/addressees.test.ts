@@ -13,7 +13,14 @@ const directory = (...people: { email: string; groups: string[] }[]) => parseDir
 let people: PeopleStore;
 beforeEach(() => void (people = sqlitePeopleStore(openDatabase(":memory:"))));
 const signIn = (name: string, groups: string[], seenAt = NOW, email: string | undefined = `${name}@shop.example`) =>
-  people.signedIn({ id: `https://idp.example|${name}` as PrincipalId, name: email ?? name, email, groups, seenAt });
+  people.signedIn({
+    id: `https://idp.example|${name}` as PrincipalId,
+    name: email ?? name,
+    email,
+    groups,
+    seenAt,
+    freshUntil: seenAt,
+  });
 const asked = async (listed = directory(), over: { groups?: string[]; requester?: Principal } = {}) => {
   const consents = (over.groups ?? ["approvers"]).map((group) => ({ group, count: 1 }));
   const found = await addresseesOf(people, listed, held({ consents, requester: over.requester ?? ALICE }), NOW);
@@ -54,9 +61,23 @@ test("whoever acts for the requester is not asked either", async () => {
 test("one mail for somebody in two groups or under two accounts; none without an address that mail can go to", async () => {
   await signIn("bob", ["approvers", "dba"]);
   await signIn("bob-admin", ["dba"], NOW, "BOB@shop.example");
-  await people.signedIn({ id: "x|c" as PrincipalId, name: "carl", email: undefined, groups: ["dba"], seenAt: NOW });
+  await people.signedIn({
+    id: "x|c" as PrincipalId,
+    name: "carl",
+    email: undefined,
+    groups: ["dba"],
+    seenAt: NOW,
+    freshUntil: NOW,
+  });
   for (const [n, email] of ["a b@x", "a@x, b@y", "<a@x>", "a@x\r\nBcc: b@y", '"a b"@x', "nobody", ""].entries())
-    await people.signedIn({ id: `x|${n}` as PrincipalId, name: "eve", email, groups: ["dba"], seenAt: NOW });
+    await people.signedIn({
+      id: `x|${n}` as PrincipalId,
+      name: "eve",
+      email,
+      groups: ["dba"],
+      seenAt: NOW,
+      freshUntil: NOW,
+    });
   expect((await asked(directory(), { groups: ["approvers", "dba"] })).map((email) => email.toLowerCase())).toEqual([
     "bob@shop.example",
   ]);

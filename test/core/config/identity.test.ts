@@ -31,7 +31,7 @@ const secrets = (known: Record<string, string>): Secrets => ({
 describe("identity settings", () => {
   test("have what is not said filled in with the strictest", () => {
     expect(parse(OIDC, SAML).providers).toMatchObject([
-      { domains: [], groupsClaim: "groups", groupPrefix: "" },
+      { domains: [], groupsClaim: "groups", groupPrefix: "", groupsMaxAgeMinutes: 5 },
       { allowIdpInitiated: false, nameIdFormat: "persistent" },
     ]);
   });

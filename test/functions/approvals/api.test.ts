@@ -158,7 +158,7 @@ describe("the link of a mail", () => {
   });
 
   test("is for an address that the identity provider vouches for, and no name that a person has chosen", async () => {
-    await site.people.signedIn({ ...ERIN, name: "bob@shop.example", email: undefined, seenAt: NOW });
+    await site.people.signedIn({ ...ERIN, name: "bob@shop.example", email: undefined, seenAt: NOW, freshUntil: NOW });
     const token = await site.mailToken(approval, "bob@shop.example");
     const chosen = { ...ERIN, name: "bob@shop.example" };
     expect(await site.status(chosen, `${at}/decision`, { ...approve, token })).toBe(403);

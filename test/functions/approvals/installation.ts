@@ -83,7 +83,7 @@ export function installation() {
       return approval;
     },
     signIn: ({ id, name, groups }: Principal, email = name) =>
-      people.signedIn({ id, name, email, groups, seenAt: time.now }),
+      people.signedIn({ id, name, email, groups, seenAt: time.now, freshUntil: time.now }),
     mailToken: (approval: Approval, email: string) =>
       issueMailToken(authority, approval, { id: undefined, email, name: email }),
   };

@@ -162,7 +162,7 @@ describe("the outbox", () => {
   test("is not for whoever has chosen another's address as a name", async () => {
     await site.outbox.send({ to: { name: "", email: "bob@shop.example" }, subject: "s", text: "t", html: "h" });
     const eve = { ...person("eve"), name: "bob@shop.example" };
-    await site.people.signedIn({ ...eve, email: undefined, seenAt: NOW });
+    await site.people.signedIn({ ...eve, email: undefined, seenAt: NOW, freshUntil: NOW });
     expect(await page(eve, "/outbox")).toContain("There are none");
   });
 });

@@ -23,7 +23,7 @@ beforeEach(async () => {
   deps = depsInMemory({ baseUrl: BASE });
   sessions = deps.sessions as typeof sessions;
   app = authApp(deps);
-  await deps.people.signedIn({ ...ALICE, email: ALICE.name, seenAt: deps.clock() });
+  await deps.people.signedIn({ ...ALICE, email: ALICE.name, seenAt: deps.clock(), freshUntil: deps.clock() });
 });
 
 type Headers = Record<string, string>;

@@ -1,4 +1,4 @@
-import { createHash, createSecretKey } from "node:crypto";
+import { createHash, createSecretKey, randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { type IncomingMessage, createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -19,6 +19,12 @@ export interface FakeProvider {
   nonce: string | null;
   /** What ID tokens are signed with: the published key, another with the published key's id, another id, or not at all. */
   signing: "published" | "impostor" | "unknown" | "none" | "client-secret";
+  /** Does it give refresh tokens? Each is good for one use; a second use of one ends them all (RFC 9700 §4.14.2). */
+  refreshing: boolean;
+  /** What it says to a refresh token, where it is not to be as it should. */
+  renewal: "honest" | "without an ID token" | "invalid_grant" | "slow_down" | "down";
+  /** Answers to refresh tokens wait for it. */
+  pause: Promise<void>;
   /** Answers everything with 503. */
   down: boolean;
   /** How often each path was asked for. */
@@ -29,6 +35,8 @@ export interface FakeProvider {
   rotate(): Promise<void>;
   close(): Promise<void>;
 }
+
+type Answer = Record<string, unknown> & { readonly status?: number };
 
 async function newKey(kid: string): Promise<Key> {
   const { privateKey, publicKey } = await generateKeyPair("RS256");
@@ -48,6 +56,9 @@ export async function startFakeProvider(client: { id: string; secret: string }):
     claims: {},
     nonce: null,
     signing: "published",
+    refreshing: false,
+    renewal: "honest",
+    pause: Promise.resolve(),
     down: false,
     asked: new Map(),
     tokenRequests: [],
@@ -60,9 +71,9 @@ export async function startFakeProvider(client: { id: string; secret: string }):
       await once(server, "close");
     },
   };
-  const idToken = async (): Promise<string> => {
+  const idToken = async (nonce: string | null | undefined): Promise<string> => {
     const now = Math.floor(Date.now() / 1000);
-    const honest = { iss: issuer, aud: client.id, sub: "alice", iat: now, exp: now + 60, nonce: provider.nonce };
+    const honest = { iss: issuer, aud: client.id, sub: "alice", iat: now, exp: now + 60, nonce };
     const claims = { ...honest, ...provider.claims };
     if (provider.signing === "none") return new UnsecuredJWT(claims).encode();
     if (provider.signing === "client-secret")
@@ -73,7 +84,23 @@ export async function startFakeProvider(client: { id: string; secret: string }):
     const signer = provider.signing === "published" ? key : impostor;
     return new SignJWT(claims).setProtectedHeader({ alg: "RS256", kid }).sign(signer.privateKey);
   };
-  const answers: Record<string, (request: IncomingMessage) => Promise<unknown>> = {
+  let refreshToken = "";
+  const tokens = async (nonce?: string | null): Promise<Answer> => {
+    refreshToken = provider.refreshing ? randomUUID() : "";
+    const id_token =
+      provider.renewal === "without an ID token" && nonce === undefined ? undefined : await idToken(nonce);
+    const answer = { access_token: "at", token_type: "Bearer", id_token };
+    return provider.refreshing ? { ...answer, refresh_token: refreshToken } : answer;
+  };
+  const renewed = async (shown: string | null): Promise<Answer> => {
+    await provider.pause;
+    if (provider.renewal === "down") return { status: 503 };
+    if (provider.renewal === "slow_down") return { status: 429, error: "slow_down" };
+    if (provider.renewal !== "invalid_grant" && shown === refreshToken && shown !== "") return tokens();
+    refreshToken = "";
+    return { status: 400, error: "invalid_grant" };
+  };
+  const answers: Record<string, (request: IncomingMessage) => Promise<Answer>> = {
     "/.well-known/openid-configuration": async () => ({
       issuer,
       authorization_endpoint: `${issuer}/authorize`,
@@ -88,8 +115,9 @@ export async function startFakeProvider(client: { id: string; secret: string }):
     "/token": async (request) => {
       let body = "";
       for await (const piece of request) body += String(piece);
-      provider.tokenRequests.push(new URLSearchParams(body));
-      return { access_token: "at", token_type: "Bearer", id_token: await idToken() };
+      const form = new URLSearchParams(body);
+      provider.tokenRequests.push(form);
+      return form.get("grant_type") === "refresh_token" ? renewed(form.get("refresh_token")) : tokens(provider.nonce);
     },
   };
   server.on("request", (request, response) => {
@@ -98,8 +126,8 @@ export async function startFakeProvider(client: { id: string; secret: string }):
     const answer = provider.down ? undefined : answers[path];
     if (answer === undefined) response.writeHead(503).end();
     else
-      void answer(request).then((json) =>
-        response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(json)),
+      void answer(request).then(({ status = 200, ...json }) =>
+        response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(json)),
       );
   });
   return provider;

@@ -48,6 +48,7 @@ export function oidcProvider(issuer: string, over: Partial<OidcProvider> = {}): 
     id: "oidc",
     domains: [],
     groupPrefix: "",
+    groupsMaxAgeMinutes: 5,
     issuer,
     clientId: CLIENT.id,
     clientSecret: CLIENT.secret,
@@ -92,8 +93,12 @@ export function principal(name: string, ...groups: string[]): Principal {
   return { kind: "user", id: `https://idp.example|${name}` as PrincipalId, name: `${name}@shop.example`, groups };
 }
 
-/** The header that signs a request in, without going through a provider. */
+/** The header that signs a request in, without going through a provider, which has told of them just now. */
 export async function signedIn(deps: AuthDeps, who: Principal, use: TokenUse = "cli"): Promise<Record<string, string>> {
+  const { id, name, groups } = who;
+  const seenAt = deps.clock();
+  if (who.kind === "user")
+    await deps.people.signedIn({ id, name, email: name, groups, seenAt, freshUntil: seenAt + 60_000 });
   const authority = { issuer: new URL(deps.baseUrl).origin, key: deps.tokenKey };
   const token = await issueSessionToken(authority, use, who, randomBytes(8).toString("hex") as TokenId, deps.clock());
   const cookie = deps.baseUrl.startsWith("https:") ? "__Host-sallyport" : "sallyport";

@@ -67,6 +67,7 @@ export function samlProvider(pair: KeyPair, over: Partial<SamlProvider> = {}): S
     id: "corp",
     domains: [],
     groupPrefix: "",
+    groupsMaxAgeMinutes: 5,
     metadata: { entityId: IDP_ENTITY, ssoUrl: SSO_URL, certificates: [pair.cert] },
     nameIdFormat: "persistent",
     groupsAttribute: "groups",

@@ -29,7 +29,8 @@ beforeEach(async () => {
   const db = openDatabase(":memory:");
   const people = sqlitePeopleStore(db);
   [store, sent, log, refused, time] = [sqliteApprovalStore(db), [], [], new Set(), NOW];
-  for (const { id, name, groups } of [BOB, ERIN]) await people.signedIn({ id, name, email: name, groups, seenAt: NOW });
+  for (const { id, name, groups } of [BOB, ERIN])
+    await people.signedIn({ id, name, email: name, groups, seenAt: NOW, freshUntil: NOW });
   deps = {
     baseUrl: "https://sallyport.example",
     tokenKey: randomBytes(32),

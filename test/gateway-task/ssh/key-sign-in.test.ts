@@ -42,7 +42,7 @@ beforeEach(async () => {
 const wish = (connection: string): { connection: string; since: number } => ({ connection, since: now });
 
 const signsIn = (groups: readonly string[]): Promise<void> =>
-  deps.people.signedIn({ id: ALICE.id, name: ALICE.name, email: ALICE.name, groups, seenAt: now });
+  deps.people.signedIn({ id: ALICE.id, name: ALICE.name, email: ALICE.name, groups, seenAt: now, freshUntil: now });
 
 describe("whose access was ended", () => {
   test("signs in by no key until they have signed in by a browser after it", async () => {
