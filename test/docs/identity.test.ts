@@ -12,8 +12,8 @@ const EXAMPLES = [...PAGE.matchAll(/^```yaml\n(.*?)^```$/gms)].map(([, text = ""
 
 describe("docs/identity.md", () => {
   test("has an example of each kind", () => {
-    expect(EXAMPLES).toHaveLength(6);
-    expect(PAGE.match(/kind: oidc/g)).toHaveLength(3);
+    expect(EXAMPLES).toHaveLength(7);
+    expect(PAGE.match(/kind: oidc/g)).toHaveLength(4);
   });
 
   test.each(EXAMPLES)("has settings that are valid: %#", (example) => {
