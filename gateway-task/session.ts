@@ -74,7 +74,7 @@ export type ConnectTarget<P extends Protocol, Target> = (
   credentials: TargetCredentials,
 ) => Promise<Target>;
 
-/** What the gateway logs in with. `secret` is a password, a token or a private key, as the connection says; some have none. */
+/** What the gateway logs in with. `secret` is a password, a token or a private key, one's own or an authority's, as the connection says; some have none. */
 export interface TargetCredentials {
   readonly user: string;
   readonly secret: string | undefined;

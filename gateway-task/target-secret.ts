@@ -10,7 +10,7 @@ export interface TargetSecretDeps {
 }
 
 /**
- * What a connection logs in to its target with: a password, a private key, or a token that is made for the moment. Undefined where the
+ * What a connection logs in to its target with: a password, a private key, an authority's, or a token that is made for the moment. Undefined where the
  * target asks for nothing. Asked for each log-in anew: tokens expire, and passwords are rotated, while sessions live.
  */
 export type SecretSource = (fresh?: "fresh") => Promise<string | undefined>;
@@ -19,7 +19,7 @@ export type SecretSource = (fresh?: "fresh") => Promise<string | undefined>;
 export function secretSource({ secrets, targetTokens }: TargetSecretDeps, connection: ConnectionConfig): SecretSource {
   const { credentials, target, name } = connection;
   if (!("iam" in credentials) || credentials.iam !== true) {
-    const named = "key" in credentials ? credentials.key : credentials.password;
+    const named = secretIn(credentials);
     return async (fresh) => named && secrets.get(named.secret, fresh);
   }
   // RDS knows itself by the name that its certificate has; a connection may reach it by another.
@@ -31,6 +31,12 @@ export function secretSource({ secrets, targetTokens }: TargetSecretDeps, connec
       hint: "Give the connection's credentials a password, or run the gateway in the account.",
     });
   };
+}
+
+function secretIn(credentials: ConnectionConfig["credentials"]): { readonly secret: string } | undefined {
+  if ("key" in credentials) return credentials.key;
+  if ("certificateAuthority" in credentials) return credentials.certificateAuthority;
+  return "password" in credentials ? credentials.password : undefined;
 }
 
 /** Logs in with a secret, and once more where the target refused it and there is a newer one. */

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { SallyportError } from "../errors.ts";
+import { readSshPublicKey } from "../identity/ssh-key.ts";
 
 const secretRef = z.strictObject({
   /** Name of a secret in the deployment's secret store; the value itself never stands in the configuration. */
@@ -64,21 +65,48 @@ const publicKeyLine = z
   .max(8_192)
   .regex(/^[a-z0-9@.-]+ [A-Za-z0-9+/]+={0,2}(?: .*)?$/, "a public key as in ssh_host_ed25519_key.pub: type and base64");
 
-const sshConnection = z.strictObject({
-  ...common,
-  protocol: z.literal("ssh"),
-  target: z.strictObject({
+/** The public key of one that signs certificates, as in the `.pub` file that `ssh-keygen` wrote. */
+const authorityLine = publicKeyLine.refine(isAcceptedKey, "must be an ed25519, ECDSA or RSA key");
+
+function isAcceptedKey(line: string): boolean {
+  try {
+    readSshPublicKey(Buffer.from(line.split(" ")[1] ?? "", "base64"));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const sshTarget = z
+  .strictObject({
     host: z.string().min(1).max(255),
     port: z.number().int().min(1).max(65_535).default(22),
     /** The keys that the target may show. There is no trust on first use. */
-    hostKeys: z.array(publicKeyLine).min(1).max(16),
-  }),
+    hostKeys: z.array(publicKeyLine).max(16).default([]),
+    /** Or who may have certified its key, as `@cert-authority` in a known_hosts file (sshd(8), SSH_KNOWN_HOSTS FILE FORMAT). */
+    hostCertificateAuthorities: z.array(authorityLine).max(16).default([]),
+    /** The name that a certificate must be for, where it is not the host. */
+    hostPrincipal: z.string().min(1).max(255).optional(),
+  })
+  .refine(({ hostKeys, hostCertificateAuthorities }) => hostKeys.length + hostCertificateAuthorities.length > 0, {
+    message: "must name the target's host keys, or who certifies them: there is no trust on first use",
+    path: ["hostKeys"],
+  });
+
+const sshUser = z.string().min(1).max(64);
+
+const sshConnection = z.strictObject({
+  ...common,
+  protocol: z.literal("ssh"),
+  target: sshTarget,
   /** What a shell is: one of the target's, or one of the gateway's that judges each line, and runs it by itself. */
   shell: z.enum(["open", "guarded"]).default("open"),
   credentials: z.union([
-    z.strictObject({ user: z.string().min(1).max(64), password: secretRef }),
+    z.strictObject({ user: sshUser, password: secretRef }),
     /** A private key in OpenSSH's or PEM format, without a passphrase. */
-    z.strictObject({ user: z.string().min(1).max(64), key: secretRef }),
+    z.strictObject({ user: sshUser, key: secretRef }),
+    /** The private key of an authority that the target trusts: for each session it certifies a new key, for some minutes. */
+    z.strictObject({ user: sshUser, certificateAuthority: secretRef }),
   ]),
 });
 

@@ -79,8 +79,11 @@ const ALGORITHMS: Readonly<
   "ecdsa-sha2-nistp521": { type: "ecdsa-sha2-nistp521", hash: "sha512", size: 66 },
 };
 
-/** @param signature an algorithm and what it gave, as they cross the wire (RFC 4253 §6.6) */
-function isSignedBy({ type, key }: SshPublicKey, data: Buffer, signature: Buffer): boolean {
+/**
+ * Whether a key has signed this.
+ * @param signature an algorithm and what it gave, as they cross the wire (RFC 4253 §6.6); any bytes
+ */
+export function isSignedBy({ type, key }: SshPublicKey, data: Buffer, signature: Buffer): boolean {
   const [name, raw, ...more] = sshStrings(signature) ?? [];
   const named = name?.toString("latin1") ?? "";
   const algorithm = Object.hasOwn(ALGORITHMS, named) ? ALGORITHMS[named] : undefined;

@@ -1,10 +1,11 @@
 import constants from "ssh2/lib/protocol/constants.js";
 import utils from "ssh2/lib/protocol/utils.js";
+import { type HostKeyExchange, takeHostCertificate } from "./host-certificate.ts";
 import { clientExchange, HAS_HYBRID_EXCHANGE, serverExchange, spent } from "./hybrid-exchange.ts";
 import { message, MessageFields } from "./messages.ts";
 
 /**
- * The second file that touches what ssh2 does not document: it adds to a connection's key exchanges what the library has no
+ * This file touches what ssh2 does not document: it adds to a connection's key exchanges what the library has no
  * place for. The library is made to negotiate a stand-in, an exchange that we never offer, wherever both sides name ours; the
  * object that it makes for it then computes ours. On the wire, and in what is signed, stand the true names.
  */
@@ -30,8 +31,9 @@ interface Offer {
 }
 
 /** One exchange of keys. */
-interface Exchange {
-  readonly negotiated: { kex: string };
+interface Exchange extends HostKeyExchange {
+  readonly sessionID: Buffer | undefined;
+  readonly negotiated: { kex: string; serverHostKey: string };
   /** The peer's KEXINIT, as it is signed. */
   _remoteKexinit: Buffer;
   /** The peer takes an EXT_INFO (RFC 8308). */
@@ -97,6 +99,7 @@ function addHybridExchange(protocol: ExchangingProtocol): void {
       exchange._remoteKexinit = received;
       received = NOTHING;
       if (exchange.negotiated.kex === STAND_IN) becomeHybrid(exchange, protocol._server);
+      if (!protocol._server) takeHostCertificate(exchange);
     },
   });
 }

@@ -4,21 +4,23 @@ import crypto from "ssh2/lib/protocol/crypto.js";
 import utils from "ssh2/lib/protocol/utils.js";
 import { type Channel, openChannel } from "../channel.ts";
 import type { Permit, Side } from "../recorder/permit.ts";
-import { type ExchangingProtocol, extendKeyExchange, sendMessage } from "./key-exchange.ts";
+import { type AuthenticatingProtocol, logInByCertificate } from "./certificate-log-in.ts";
+import { extendKeyExchange, sendMessage } from "./key-exchange.ts";
 import { Inbox } from "./inbox.ts";
 import { FIRST_CONNECTION_MESSAGE, FRAME_BYTES, message } from "./messages.ts";
 import { Outbox } from "./outbox.ts";
+import type { SessionCertificate } from "./session-certificate.ts";
 
 /**
- * This file, and of key exchanges key-exchange.ts, touch what ssh2 does not document. The library exchanges keys and
- * authenticates; once that is done, messages of the connection protocol (RFC 4254) go past its channels and streams, which lose data.
+ * This file touches what ssh2 does not document; of key exchanges key-exchange.ts does, and of certificates host-certificate.ts and
+ * certificate-log-in.ts. The library exchanges keys and authenticates; once that is done, messages of the connection protocol (RFC 4254) go past its channels and streams, which lose data.
  */
 interface Internals {
   readonly _sock: net.Socket;
   readonly _protocol: Protocol;
 }
 
-interface Protocol extends ExchangingProtocol {
+interface Protocol extends AuthenticatingProtocol {
   /** Of a client's: USERAUTH_SUCCESS has been read. */
   readonly _authenticated: boolean;
   _onPayload: (payload: Buffer) => unknown;
@@ -77,9 +79,10 @@ export interface LegEvents {
 /** Whether the library's fast ciphers have been built for this Node. */
 export const HAS_FAST_CIPHERS = crypto.bindingAvailable;
 
-/** The leg of a client of ours, which has begun to exchange keys with its target. */
-export function targetLeg(client: Client): Leg<"target"> {
+/** The leg of a client of ours, which has begun to exchange keys with its target. @param by what it logs in by, where that is a certificate */
+export function targetLeg(client: Client, by?: SessionCertificate): Leg<"target"> {
   const { _protocol } = client as unknown as Internals;
+  if (by !== undefined) logInByCertificate(_protocol, by.certificate, by.keyType);
   return new Leg<"target">(client, () => _protocol._authenticated);
 }
 

@@ -170,7 +170,10 @@ class LogIn {
     const session = await openSession(
       this.#deps,
       login,
-      ({ connection: named }, credentials) => openTarget(named, credentials, signal),
+      ({ connection: named, pass: { principal }, recorder }, credentials) => {
+        const called = `sallyport session ${recorder.session} of ${principal.name} (${principal.id})`;
+        return openTarget(named, credentials, { called, clock: this.#deps.clock, signal });
+      },
       { told, signal },
     );
     openRelay(session, this.#leg, this.#deps);

@@ -20,6 +20,8 @@ declare module "ssh2/lib/protocol/constants.js" {
   const constants: {
     /** Names of key exchanges that may be offered; the very list that is looked at. */
     readonly SUPPORTED_KEX: string[];
+    /** The same of what a host key signs by. */
+    readonly SUPPORTED_SERVER_HOST_KEY: string[];
   };
   export default constants;
 }

@@ -2,33 +2,44 @@ import net from "node:net";
 import ssh2 from "ssh2";
 import type { SshConnection } from "../../core/config/connections.ts";
 import { SallyportError } from "../../core/errors.ts";
-import { sshFingerprint } from "../../core/identity/ssh-key.ts";
+import type { Clock } from "../../core/ports/clock.ts";
 import type { TargetCredentials } from "../session.ts";
 import { ALGORITHMS } from "./algorithms.ts";
+import { HostTrust } from "./host-trust.ts";
 import { type Leg, targetLeg } from "./leg.ts";
+import { sessionCertificate } from "./session-certificate.ts";
 
 /** From the first packet to the end of the log-in at the target. Many log-ins at once take their time. */
 const LOG_IN_TIMEOUT_MS = 60_000;
 const CONNECT_TIMEOUT_MS = 10_000;
 const KEEPALIVE_MS = 60_000;
 
+interface Opening {
+  /** What the target's log will call the session, where it is let in by a certificate. */
+  readonly called: string;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+}
+
 /**
- * Connects to a target, verifies that its host key is one of those that the connection names, and logs in.
- * Throws `target-unreachable`, `target-untrusted` or `target-refused`; what `signal` gives as its reason where it is aborted.
+ * Connects to a target, verifies that its host key is one that the connection names, or is certified by whom it names, and logs in.
+ * Throws `target-unreachable`, `target-untrusted`, `target-refused` or `configuration-invalid`; what `signal` gives as its reason where
+ * it is aborted.
  */
 export async function openTarget(
   { target, credentials: named }: SshConnection,
   { user, secret }: TargetCredentials,
-  signal: AbortSignal,
+  { called, clock, signal }: Opening,
 ): Promise<Leg<"target">> {
+  const issued =
+    "certificateAuthority" in named ? sessionCertificate(secret ?? "", { user, called }, clock()) : undefined;
   const socket = await dial(target, signal);
   const client = new ssh2.Client();
-  const trusted = target.hostKeys.map(keyOfLine);
-  let shown: string | undefined;
+  const trust = new HostTrust(target, clock);
   const ready = new Promise<void>((done, failed) => {
     client.once("ready", done);
     client.once("close", () => failed(new SallyportError("target-unreachable", "the target closed the connection")));
-    client.on("error", (error) => failed(faultOf(error, target, user, shown)));
+    client.on("error", (error) => failed(faultOf(error, target, user, trust.shown)));
     signal.addEventListener("abort", () => failed(signal.reason), { once: true });
   });
   client.on("keyboard-interactive", (_name, _instructions, _language, prompts, answer) => {
@@ -38,21 +49,20 @@ export async function openTarget(
     client.connect({
       sock: socket,
       username: user,
-      ...("key" in named ? { privateKey: secret ?? "" } : { password: secret ?? "", tryKeyboard: true }),
-      algorithms: { ...ALGORITHMS, serverHostKey: trusted.flatMap(({ type }) => signaturesOf(type)) as never },
-      hostVerifier: (key: Buffer) => {
-        shown = sshFingerprint(key);
-        return trusted.some(({ blob }) => blob.equals(key));
-      },
+      ...("password" in named
+        ? { password: secret ?? "", tryKeyboard: true }
+        : { privateKey: issued?.privateKey ?? secret ?? "" }),
+      algorithms: { ...ALGORITHMS, serverHostKey: [...trust.algorithms] as never },
+      hostVerifier: (key: Buffer) => trust.accepts(key),
       ident: "Sallyport",
       readyTimeout: LOG_IN_TIMEOUT_MS,
     });
-    const leg = targetLeg(client);
+    const leg = targetLeg(client, issued);
     await ready;
     return leg;
   } catch (thrown) {
     socket.destroy();
-    throw thrown instanceof SallyportError ? thrown : faultOf(thrown as Error, target, user, shown);
+    throw thrown instanceof SallyportError ? thrown : faultOf(thrown as Error, target, user, trust.shown);
   }
 }
 
@@ -92,7 +102,7 @@ function faultOf(
   const where = `${host}:${port}`;
   if (/verification failed|no matching (?:host key|server host key)/i.test(error.message))
     return new SallyportError("target-untrusted", `the target ${where} shows a host key that is not the connection's`, {
-      hint: `It showed ${shown ?? "none of the kinds that are pinned"}. Whoever keeps connections.yaml can check it.`,
+      hint: `It showed ${shown ?? "none of the kinds that are asked for"}. Whoever keeps connections.yaml can check it.`,
       cause: error,
     });
   if (error.level === "client-authentication")
@@ -103,19 +113,4 @@ function faultOf(
   return new SallyportError("target-unreachable", `the target ${where} cannot be reached: ${error.message}`, {
     cause: error,
   });
-}
-
-interface HostKey {
-  readonly type: string;
-  readonly blob: Buffer;
-}
-
-function keyOfLine(line: string): HostKey {
-  const [type = "", base64 = ""] = line.split(" ");
-  return { type, blob: Buffer.from(base64, "base64") };
-}
-
-/** An RSA key signs by SHA-2 (RFC 8332). */
-function signaturesOf(type: string): string[] {
-  return type === "ssh-rsa" ? ["rsa-sha2-512", "rsa-sha2-256"] : [type];
 }

@@ -118,7 +118,7 @@ describe("a target", () => {
     const other = newHostKey().publicKey;
     const { status, stderr } = await to({ hostKeys: [other] });
     expect(status).toBe(255);
-    expect(stderr).toMatch(/shows a host key that is not the connection's\. It showed SHA256:/);
+    expect(stderr).toMatch(/shows a host key that is not the connection's\. It showed the key SHA256:/);
   });
 
   it("that does not take the gateway's key is told of, with who can mend it", async () => {

@@ -52,8 +52,13 @@ export interface TestSshTarget {
   readonly user: string;
   /** Public keys, as lines. */
   readonly hostKeys: readonly string[];
+  /** Who certifies its key, as lines; and for which name. */
+  readonly hostCertificateAuthorities?: readonly string[];
+  readonly hostPrincipal?: string;
   /** The private key that the gateway logs in with. */
   readonly key: string;
+  /** It is an authority's. */
+  readonly certifies?: boolean;
   /** What its shells are: `open` by default. */
   readonly shell?: "open" | "guarded";
 }
@@ -196,8 +201,14 @@ function connectionsOf({ target, ssh, access = ["engineers"], durability = "inte
   };
   const web = ssh && {
     protocol: "ssh",
-    target: { host: ssh.host, port: ssh.port, hostKeys: ssh.hostKeys },
-    credentials: { user: ssh.user, key: { secret: SSH_KEY } },
+    target: {
+      host: ssh.host,
+      port: ssh.port,
+      hostKeys: ssh.hostKeys,
+      hostCertificateAuthorities: ssh.hostCertificateAuthorities,
+      hostPrincipal: ssh.hostPrincipal,
+    },
+    credentials: { user: ssh.user, [ssh.certifies ? "certificateAuthority" : "key"]: { secret: SSH_KEY } },
     shell: ssh.shell,
     access,
     durability,

@@ -45,6 +45,27 @@ async function signWith(
   });
 }
 
+/** The certificate that `ssh-keygen -s` makes of a key, as it crosses the wire. @param args such as `-I`, `-n`, `-V`, `-h`, `-O` */
+export async function certified(authority: MadeKey, key: MadeKey, args: readonly string[]): Promise<Buffer> {
+  return inFolder(async (folder) => {
+    const [ca, file] = [join(folder, "ca"), join(folder, "key")];
+    await writeFile(ca, authority.privateKey, { mode: 0o600 });
+    await writeFile(`${file}.pub`, `${key.line}\n`);
+    await succeed("ssh-keygen", ["-q", "-s", ca, ...args, `${file}.pub`]);
+    return blobOf(await readFile(`${file}-cert.pub`, "utf8"));
+  });
+}
+
+/** What `ssh-keygen -L` says of a certificate. */
+export async function shown(certificate: Buffer): Promise<string> {
+  return inFolder(async (folder) => {
+    const file = join(folder, "key-cert.pub");
+    const type = certificate.subarray(4, 4 + certificate.readUInt32BE(0)).toString();
+    await writeFile(file, `${type} ${certificate.toString("base64")}\n`);
+    return succeed("ssh-keygen", ["-L", "-f", file]);
+  });
+}
+
 async function inFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
   const folder = await mkdtemp(join(tmpdir(), "sallyport-test-key-"));
   try {

@@ -21,12 +21,17 @@ export interface Sshd {
   /** The same as a file, for clients that go to it directly. */
   readonly keyFile: string;
   readonly directory: string;
+  /** What it has logged. */
+  said(): string;
   /** Ends the server and all its sessions, as a crash would. */
   kill(): void;
   close(): Promise<void>;
 }
 
-export async function startSshd(settings: readonly string[] = []): Promise<Sshd> {
+/** @param settings lines of its configuration; as a function, of the folder in which its keys are (`host`, `user`) and more may be put */
+export async function startSshd(
+  settings: readonly string[] | ((directory: string) => Promise<readonly string[]>) = [],
+): Promise<Sshd> {
   const directory = await mkdtemp(join(tmpdir(), "sallyport-sshd-"));
   const at = (name: string): string => join(directory, name);
   const newKey = async (name: string): Promise<string> =>
@@ -52,7 +57,7 @@ export async function startSshd(settings: readonly string[] = []): Promise<Sshd>
     "Subsystem sftp internal-sftp",
     "PrintMotd no",
     "PrintLastLog no",
-    ...settings,
+    ...(typeof settings === "function" ? await settings(directory) : settings),
   ];
   await writeFile(at("config"), `${lines.join("\n")}\n`);
   if (process.getuid?.() === 0) await mkdir("/run/sshd", { recursive: true }); // privilege separation's
@@ -69,6 +74,7 @@ export async function startSshd(settings: readonly string[] = []): Promise<Sshd>
     key: await readFile(at("user"), "utf8"),
     keyFile: at("user"),
     directory,
+    said: () => said,
     kill: () => void server.kill("SIGKILL"),
     async close() {
       if (server.exitCode === null && server.signalCode === null) {
