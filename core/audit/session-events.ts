@@ -71,6 +71,7 @@ export function draftOf(event: SessionEvent, context: SessionContext): Draft | u
     case "file":
     case "forward-listening":
     case "forward-cancelled":
+    case "jump":
     case "not-followed":
       return sshDraft(event, context);
   }

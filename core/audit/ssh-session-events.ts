@@ -77,6 +77,17 @@ function toldOf(event: SshEvent, context: SessionContext): Told | undefined {
     case "forward-listening":
     case "forward-cancelled":
       return forwardTold(event);
+    case "jump": {
+      const { host, port, connections } = event;
+      return {
+        code: event.type,
+        activity: OPEN,
+        severity: "informational",
+        status: "success",
+        message: `the client jumps to ${connections.join(", ")}, where another session begins`,
+        values: { host, port, connections: connections.join(" ") },
+      };
+    }
     case "signal":
       return {
         code: event.type,

@@ -181,6 +181,9 @@ const forward = {
 const forwardListening = z.object({ type: z.literal("forward-listening"), ...forward });
 const forwardCancelled = z.object({ type: z.literal("forward-cancelled"), ...forward });
 
+/** A forward that ends at the gateway, because it leads to one of these connections: the session there is recorded by itself. */
+const jump = z.object({ type: z.literal("jump"), ...endpoint.shape, connections: z.array(z.string()) });
+
 /** From here on a part of the session, or of one channel, cannot be told any more; its raw frames go on. */
 const notFollowed = z.object({ type: z.literal("not-followed"), channel: channel.optional(), message: z.string() });
 
@@ -196,6 +199,7 @@ export const sshEvents = [
   file,
   forwardListening,
   forwardCancelled,
+  jump,
   notFollowed,
 ] as const;
 

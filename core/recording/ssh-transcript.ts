@@ -38,6 +38,8 @@ export function sshLines(event: SshEvent, at: string): string[] {
     case "forward-listening":
     case "forward-cancelled":
       return said(`${at}  forward ${event.type === "forward-listening" ? "asked for" : "cancelled"}`, placeOf(event));
+    case "jump":
+      return said(`${at}  jump to ${event.host}:${event.port}`, `ends here, at ${event.connections.join(", ")}`);
     case "not-followed":
       return said(`!! ${at}${event.channel === undefined ? "" : `  channel ${event.channel}`}`, event.message);
   }

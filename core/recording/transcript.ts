@@ -90,6 +90,7 @@ export function eventLines(event: SessionEvent, micros: number): string[] {
     case "file":
     case "forward-listening":
     case "forward-cancelled":
+    case "jump":
     case "not-followed":
       return sshLines(event, at);
   }

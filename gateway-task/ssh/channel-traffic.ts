@@ -4,6 +4,7 @@ import { withoutSecrets } from "./channel-requests.ts";
 import { ChannelStarter } from "./channel-starter.ts";
 import type { Channel, Channels } from "./channels.ts";
 import type { Asked } from "./gate.ts";
+import type { Jump } from "./jump.ts";
 import type { SessionMasks } from "./masking/session-masks.ts";
 import { DATA_AT, MESSAGE } from "./messages.ts";
 import type { Passage } from "./passage.ts";
@@ -61,6 +62,7 @@ export class ChannelTraffic {
     const channel = this.#channels.named(from === "client" ? "target" : "client", bytes.readUInt32BE(1));
     if (channel === undefined) return; // both have closed it
     if (channel.line !== undefined) return this.#lineSays(channel.line, type, bytes, from);
+    if (channel.jump !== undefined) return this.#jumpSays(channel.jump, type, bytes, from);
     if (from === "target") this.#targetSays(channel, type, bytes);
     else if (channel.refused) this.#swallowed(channel, type);
     else if (channel.backlog !== undefined) this.#keep(channel, bytes);
@@ -72,6 +74,13 @@ export class ChannelTraffic {
     if (from === "client")
       throw new SallyportError("protocol-violation", "the client spoke in a channel of the gateway's");
     line.message(type, bytes);
+  }
+
+  /** A channel that ends here is the target's in no way. */
+  #jumpSays(jump: Jump, type: number, bytes: Buffer, from: Side): void {
+    if (from === "target")
+      throw new SallyportError("protocol-violation", "the target spoke in a channel that does not lead to it");
+    jump.message(type, bytes);
   }
 
   #clientSays(channel: Channel, type: number, bytes: Buffer): void {

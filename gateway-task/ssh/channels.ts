@@ -4,6 +4,7 @@ import type { GivenRequests } from "./guarded/given-requests.ts";
 import type { GuardedShell } from "./guarded/guarded-shell.ts";
 import type { LineChannel } from "./guarded/line-channel.ts";
 import { InnerSsh } from "./inner-ssh.ts";
+import type { Jump } from "./jump.ts";
 import type { OutputMasker } from "./masking/output-masker.ts";
 import { clampPacketSize } from "./messages.ts";
 import { SallyportError } from "../../core/errors.ts";
@@ -49,6 +50,8 @@ export interface Channel {
   shell: GuardedShell | undefined;
   /** Where it is one of ours: what runs in it. */
   line: LineChannel | undefined;
+  /** Where it ends at the gateway. */
+  jump: Jump | undefined;
   /** Answers to requests of the client's. */
   readonly replies: Replies;
   /** Bytes of ours that the client's window was spent on: the target does not know of them. */
@@ -116,6 +119,7 @@ export class Channels {
       given: undefined,
       shell: undefined,
       line: undefined,
+      jump: undefined,
       replies: new Replies(),
       debt: 0,
       credit: 0,

@@ -4,6 +4,7 @@ import type { SessionDeps } from "../session.ts";
 import { newSourceLimits } from "../source-limits.ts";
 import { ALGORITHMS } from "./algorithms.ts";
 import { HAS_FAST_CIPHERS, socketOf } from "./leg.ts";
+import type { TakeJump, Via } from "./jump.ts";
 import { passesForKeys } from "./key-sign-in.ts";
 import { type Caller, serveLogIn, type SignInDeps } from "./log-in.ts";
 
@@ -31,35 +32,32 @@ export async function listenForSsh(deps: SshListenerDeps): Promise<SshListener> 
   const options = { hostKeys: [deps.hostKey], algorithms: ALGORITHMS, ident: "Sallyport" };
   const ssh = new ssh2.Server(options);
   const callers = new WeakMap<net.Socket, Omit<Caller, "software">>();
-  const logInDeps = { ...deps, passForKey: passesForKeys(deps) };
+  const greet = (socket: net.Socket, client: string, via?: Via): boolean => {
+    const release = limits.admit(client.slice(0, client.lastIndexOf(":")));
+    socket.on("error", () => {}); // the close that follows says it
+    if (release === undefined) {
+      deps.logger.warn({ client }, "too many connections of one address are signing in");
+      return false;
+    }
+    const late = setTimeout(() => socket.destroy(), GREETING_TIMEOUT_MS);
+    const arrived = (): void => {
+      clearTimeout(late);
+      release();
+    };
+    socket.once("close", arrived);
+    callers.set(socket, { client, via, arrived });
+    ssh.injectSocket(socket);
+    return true;
+  };
+  const jump: TakeJump = (socket, via) => greet(socket, via.client, via);
+  const logInDeps = { ...deps, passForKey: passesForKeys(deps), jump };
   ssh.on("connection", (connection: Connection, { header }: ClientInfo) => {
     const caller = callers.get(socketOf(connection));
     if (caller === undefined) return void connection.end();
     serveLogIn(connection, { ...caller, software: header.versions.software }, logInDeps);
   });
   const server = net.createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEPALIVE_MS }, (socket) => {
-    const address = socket.remoteAddress ?? "";
-    const client = `${address}:${socket.remotePort ?? 0}`;
-    const release = limits.admit(address);
-    socket.on("error", () => {}); // the close that follows says it
-    if (release === undefined) {
-      deps.logger.warn({ client }, "too many connections of one address are signing in");
-      socket.destroy();
-      return;
-    }
-    const late = setTimeout(() => socket.destroy(), GREETING_TIMEOUT_MS);
-    socket.once("close", () => {
-      clearTimeout(late);
-      release();
-    });
-    callers.set(socket, {
-      client,
-      arrived: () => {
-        clearTimeout(late);
-        release();
-      },
-    });
-    ssh.injectSocket(socket);
+    if (!greet(socket, `${socket.remoteAddress ?? ""}:${socket.remotePort ?? 0}`)) socket.destroy();
   });
   await new Promise<void>((done, failed) => {
     server.once("error", failed);

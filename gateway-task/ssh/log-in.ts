@@ -6,6 +6,7 @@ import { CONNECT_PATIENCE_MS, type Doorway } from "../admission.ts";
 import { consentsText } from "../consent.ts";
 import { openSession, type SessionDeps } from "../session.ts";
 import { clientLeg, type Leg, sendBanner } from "./leg.ts";
+import type { TakeJump, Via } from "./jump.ts";
 import { type KeySignInDeps, type PassForKey, principalOfKey } from "./key-sign-in.ts";
 import { openRelay } from "./session.ts";
 import { type DeviceSignInDeps, passFor, startDeviceSignIn } from "./sign-in.ts";
@@ -23,7 +24,7 @@ const METHODS = ["publickey", "password", "keyboard-interactive"] as const;
 /** What signing in needs beside passes. */
 export type SignInDeps = DeviceSignInDeps & KeySignInDeps;
 
-export type LogInDeps = SessionDeps & SignInDeps & { readonly passForKey: PassForKey };
+export type LogInDeps = SessionDeps & SignInDeps & { readonly passForKey: PassForKey; readonly jump: TakeJump };
 
 /** Who connects, as far as one can tell. */
 export interface Caller {
@@ -31,6 +32,8 @@ export interface Caller {
   readonly client: string;
   /** What the client calls its software. */
   readonly software: string;
+  /** The session that it has come through, if it has. */
+  readonly via?: Via | undefined;
   /** Called when it has signed in: from then on it is no longer counted among those that have not. */
   readonly arrived: () => void;
 }
@@ -83,7 +86,7 @@ class LogIn {
     try {
       const pass = await this.#passOf(context);
       if (pass === undefined || this.#over) return;
-      await this.#open(context.username, pass);
+      await this.#open(this.#connectionOf(context), pass);
       this.#over = true;
       clearTimeout(this.#timer);
       this.#caller.arrived();
@@ -130,14 +133,15 @@ class LogIn {
     const { client, software } = this.#caller;
     const address = client.slice(0, client.lastIndexOf(":"));
     const since = this.#deps.clock();
-    const device = await startDeviceSignIn(this.#deps, { address, connection: context.username, label: software });
+    const connection = this.#connectionOf(context);
+    const device = await startDeviceSignIn(this.#deps, { address, connection, label: software });
     this.#extend(SIGN_IN_TIMEOUT_MS);
     const gaveUp = new AbortController();
     context.once("abort", () => gaveUp.abort(TRIED_OTHERWISE));
     context.prompt([], "Sallyport", device.instruction, () => {});
     const principal = await device.decided(AbortSignal.any([signal, gaveUp.signal]));
     this.#extend(LOG_IN_TIMEOUT_MS);
-    return passFor(this.#deps, principal, { connection: context.username, since });
+    return passFor(this.#deps, principal, { connection, since });
   }
 
   async #byKey(context: PublicKeyAuthContext): Promise<string | undefined> {
@@ -152,9 +156,20 @@ class LogIn {
     const since = this.#deps.clock();
     const principal = verified ? await principalOfKey(this.#deps, key.data) : undefined;
     if (principal !== undefined)
-      return this.#deps.passForKey(principal, key.data, { connection: context.username, since });
+      return this.#deps.passForKey(principal, key.data, { connection: this.#connectionOf(context), since });
     this.#reject(context);
     return undefined;
+  }
+
+  /** The name that the client gives is the connection's; of one that has jumped, where it wants to says that, if it can. */
+  #connectionOf({ username }: AuthContext): string {
+    const { connections = [username] } = this.#caller.via ?? {};
+    const [only] = connections;
+    if (connections.includes(username)) return username;
+    if (only !== undefined && connections.length === 1) return only;
+    throw new SallyportError("connection-unknown", `several connections lead there: ${connections.join(", ")}`, {
+      hint: "Give the name of one as the user: ssh -J … NAME@host.",
+    });
   }
 
   /** Everything that can be refused is refused before the client is told that it is in. */
@@ -165,8 +180,9 @@ class LogIn {
       const asked = `Asked of ${consentsText(consents)}. They decide at ${link}`;
       sendBanner(this.#connection, `sallyport: held for consent: ${reason}. ${asked}\n`);
     };
-    const { client } = this.#caller;
-    const login = { protocol: "ssh", connection, pass, settings: NO_SETTINGS, client } as const;
+    const { client, via } = this.#caller;
+    const settings = via === undefined ? NO_SETTINGS : new Map([[VIA_SETTING, via.session]]);
+    const login = { protocol: "ssh", connection, pass, settings, client } as const;
     const session = await openSession(
       this.#deps,
       login,
@@ -202,6 +218,8 @@ function isSigned(key: Buffer, blob: Buffer, signature: Buffer, hash: string | u
 const TRIED_OTHERWISE = new SallyportError("sign-in-failed", "the client tried something else");
 
 const NO_SETTINGS: ReadonlyMap<string, string> = new Map();
+/** In the recording: the session that a client has come through. */
+const VIA_SETTING = "via-session";
 
 function textOf({ message, hint }: SallyportError): string {
   return hint === undefined ? message : `${message}. ${hint}`;

@@ -1,13 +1,15 @@
+import type net from "node:net";
 import { asSallyportError, SallyportError } from "../../core/errors.ts";
 import type { CloseReason } from "../../core/ports/session-store.ts";
 import type { SessionEvent } from "../../core/recording/events.ts";
 import type { Side } from "../recorder/permit.ts";
 import type { SessionRecorder } from "../recorder/session-recorder.ts";
 import { ChannelTraffic } from "./channel-traffic.ts";
-import { Channels, isOurs } from "./channels.ts";
+import { type Channel, Channels, isOurs } from "./channels.ts";
 import type { DeciderDeps } from "./decider.ts";
 import type { Asked } from "./gate.ts";
 import { GivenRequests } from "./guarded/given-requests.ts";
+import { Jump } from "./jump.ts";
 import type { Leg } from "./leg.ts";
 import { clampPacketSize, MESSAGE, message, MessageFields, OPEN_FAILURE } from "./messages.ts";
 import type { SessionMasks } from "./masking/session-masks.ts";
@@ -36,12 +38,17 @@ const REASONS: Partial<Record<SallyportError["code"], CloseReason>> = {
   "shutting-down": "shutting-down",
 };
 
+/** What of the gateway's own a forward leads to. */
+export type Destination = { readonly refused: string } | { readonly connections: readonly string[] };
+
 /** What a relay needs to judge. */
 export interface RelayDeps extends DeciderDeps {
   /** The connection's name, where its shells are guarded. */
   readonly guarded: string | undefined;
-  /** Why a forward to there is refused whatever the policies say, if it is. */
-  readonly refusesForward: (to: { readonly host: string; readonly port: number }) => string | undefined;
+  /** What of the gateway's own a forward leads to, if it does: that is not reached through a target. */
+  readonly ours: (to: { readonly host: string; readonly port: number }) => Destination | undefined;
+  /** Serves a client that jumps to one of these connections; false: too many are signing in. */
+  readonly jump: (socket: net.Socket, connections: readonly string[]) => boolean;
   /** What is masked of what the target shows; undefined: nothing. */
   readonly masks: SessionMasks | undefined;
 }
@@ -62,6 +69,7 @@ export class Relay {
   readonly #traffic: ChannelTraffic;
   /** Answers to global requests that are owed to the client, and to the target. */
   readonly #owed = { client: new Replies(), target: new Replies() };
+  readonly #jumps = new Set<Jump>();
   #closing = false;
 
   /** @param ended called once, when both sides are closed or closing */
@@ -208,9 +216,31 @@ export class Relay {
       return refuse("the gateway does not pass channels of this kind", OPEN_FAILURE.unknownType);
     const host = fields.text();
     const to = { host, port: kind === "direct-tcpip" ? fields.uint32() : 0 };
-    const known = this.#deps.refusesForward(to);
-    if (known !== undefined) return refuse(known);
-    this.#ask({ kind: "forward", ...to }, go, refuse);
+    const ours = this.#deps.ours(to);
+    if (ours === undefined) return this.#ask({ kind: "forward", ...to }, go, refuse);
+    if ("refused" in ours) return refuse(ours.refused);
+    const channel = isOurs(sender) ? undefined : this.#channels.open("client", sender, kind);
+    if (channel === undefined) return refuse("the session has too many channels", OPEN_FAILURE.resourceShortage);
+    channel.room.window = window;
+    channel.room.packet = packet;
+    this.#jump(channel, request, to, ours.connections);
+  }
+
+  /** Whether the client may go on there is for the session to say that begins there. */
+  #jump(channel: Channel, request: Buffer, to: { host: string; port: number }, connections: readonly string[]): void {
+    this.#passage.asked(request);
+    const jump = new Jump(this.#passage, this.#channels, channel);
+    if (this.#deps.jump(jump.socket, connections)) {
+      channel.jump = jump;
+      this.#jumps.add(jump);
+      jump.socket.once("close", () => this.#jumps.delete(jump));
+      this.#passage.record({ type: "jump", ...to, connections: [...connections] });
+      return jump.start();
+    }
+    this.#channels.closed(channel, "client");
+    this.#channels.closed(channel, "target");
+    const why = "too many connections of your address are signing in";
+    this.#passage.say(MESSAGE.channelOpenFailure, channel.client, OPEN_FAILURE.resourceShortage, why, "");
   }
 
   /** What is asked of no channel waits by itself: nobody can be told, and nothing has to wait behind it. */
@@ -257,6 +287,7 @@ export class Relay {
     if (this.#closing) return;
     this.#closing = true;
     this.#passage.end();
+    for (const jump of this.#jumps) jump.end();
     this.#client.end(error && (error.hint === undefined ? error.message : `${error.message}. ${error.hint}`));
     this.#target.end();
     this.#ended(reason, error);

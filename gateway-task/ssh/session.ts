@@ -1,3 +1,4 @@
+import type net from "node:net";
 import { peerContext } from "../../core/policy/cedar-context.ts";
 import type { SallyportError } from "../../core/errors.ts";
 import type { Connections } from "../../core/config/connections.ts";
@@ -6,15 +7,16 @@ import type { LiveSession } from "../live-sessions.ts";
 import { tellMasked } from "../mask-counts.ts";
 import type { OpenSession, SessionDeps } from "../session.ts";
 import { Gate } from "./gate.ts";
+import type { TakeJump } from "./jump.ts";
 import type { Leg } from "./leg.ts";
 import { SessionMasks } from "./masking/session-masks.ts";
-import { Relay } from "./relay.ts";
+import { type Destination, Relay } from "./relay.ts";
 
 /** Lets a session live whose target is logged in: its client is about to be told that it is in. */
 export function openRelay(
   { login, recorder, pass, connection, target, masking }: OpenSession<"ssh", Leg<"target">>,
   client: Leg<"client">,
-  deps: SessionDeps,
+  deps: SessionDeps & { readonly jump: TakeJump },
 ): void {
   const { name, environment } = connection;
   const { principal: requester } = pass;
@@ -22,7 +24,9 @@ export function openRelay(
   const asker = { session, requester, connection: name, environment, client: login.client };
   const who = { principal: requester, connection: { name, environment } };
   const gate = new Gate({ policies: deps.policies, who, clock: deps.clock });
-  const refusesForward = (to: { host: string; port: number }): string | undefined => refusal(deps.connections(), to);
+  const ours = (to: { host: string; port: number }): Destination | undefined => destination(deps.connections(), to);
+  const jump = (socket: net.Socket, connections: readonly string[]): boolean =>
+    deps.jump(socket, { session, client: login.client, connections });
   const masks = masking && new SessionMasks(masking, (values) => relay.record({ type: "masked", values }));
   const guarded = connection.shell === "guarded" ? name : undefined;
   const live: LiveSession = {
@@ -39,18 +43,29 @@ export function openRelay(
     const about = { client: login.client, session, reason, code: error?.code };
     deps.logger[error ? "warn" : "info"](about, "a session has ended");
   };
-  const relay = new Relay(recorder, client, target, { ...deps, gate, asker, refusesForward, masks, guarded }, ended);
+  const relay = new Relay(recorder, client, target, { ...deps, gate, asker, ours, jump, masks, guarded }, ended);
   deps.live.add(live);
   relay.start();
 }
 
-/** What leads to a target that the gateway knows goes through the gateway, where it is judged and recorded for what it is. */
-function refusal(connections: Connections, to: { host: string; port: number }): string | undefined {
-  const { host, port } = peerContext(to);
-  for (const { name, protocol, target } of connections.values()) {
-    if (peerContext(target).host !== host || target.port !== port) continue;
-    const way = protocol === "ssh" ? `ssh ${name}@… to the gateway` : `the connection ${name} of the gateway, by psql`;
-    return `this forward leads to ${name}: use ${way}`;
-  }
-  return undefined;
+/**
+ * What leads to a target that the gateway knows goes through the gateway, where it is judged and recorded for what it is. A client that
+ * jumps there may call it by its connection's name, too, at the port that SSH has anywhere.
+ */
+function destination(connections: Connections, to: { host: string; port: number }): Destination | undefined {
+  const { host } = peerContext(to);
+  const leading = [...connections.values()].filter(({ name, protocol, target }) => {
+    const isTarget = peerContext(target).host === host && target.port === to.port;
+    return isTarget || (protocol === "ssh" && name === host && to.port === SSH_PORT);
+  });
+  const bySsh = leading.filter(({ protocol }) => protocol === "ssh").map(({ name }) => name);
+  if (bySsh.length > 0) return { connections: bySsh };
+  const [other] = leading;
+  return (
+    other && {
+      refused: `this forward leads to ${other.name}: use the connection ${other.name} of the gateway, by psql`,
+    }
+  );
 }
+
+const SSH_PORT = 22;

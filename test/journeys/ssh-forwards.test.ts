@@ -89,10 +89,10 @@ describe("a forward through the gateway", () => {
     expect(stderr).toMatch(/open failed: connect failed: Connection refused/);
   });
 
-  it("to a target that the gateway knows is refused, and the client is told the way", async () => {
-    const { status, stderr } = await stage.run("ssh", ["-W", `127.0.0.1:${stage.sshd.port}`, "web"]);
+  it("to a database that the gateway knows is refused, and the client is told the way", async () => {
+    const { status, stderr } = await stage.run("ssh", ["-W", "127.0.0.1:1", "web"]);
     expect(status).toBe(255);
-    expect(stderr).toMatch(/administratively prohibited: this forward leads to web: use ssh web@/);
+    expect(stderr).toMatch(/administratively prohibited: this forward leads to shop: use the connection shop/);
   });
 
   it("that turns out to carry SSH is closed, whichever side greets first, and the record says why", async () => {

@@ -82,6 +82,8 @@ export interface TestGatewayOptions {
   readonly targetTokens?: TargetTokens;
   /** A connection `web`, by SSH, and a port for it. */
   readonly ssh?: TestSshTarget;
+  /** More connections to the same target by SSH: by name, the groups that may use them. */
+  readonly alsoSsh?: Readonly<Record<string, readonly string[]>>;
   /** Another gateway, whose stores this one shares, as two tasks do. Close this one first. */
   readonly beside?: TestGateway;
 }
@@ -190,7 +192,8 @@ export async function startTestGateway(options: TestGatewayOptions): Promise<Tes
 
 const SSH_KEY = "ssh-key";
 
-function connectionsOf({ target, ssh, access = ["engineers"], durability = "intent" }: TestGatewayOptions) {
+function connectionsOf(options: TestGatewayOptions) {
+  const { target, ssh, alsoSsh = {}, access = ["engineers"], durability = "intent" } = options;
   const { host, port, database = "postgres", otherDatabases = false, user, password, iam, tls } = target;
   const shop = {
     protocol: "postgres",
@@ -213,7 +216,9 @@ function connectionsOf({ target, ssh, access = ["engineers"], durability = "inte
     access,
     durability,
   };
-  return parseConnections({ connections: { [TEST_CONNECTION]: shop, ...(web && { [TEST_SSH_CONNECTION]: web }) } });
+  const more = Object.entries(alsoSsh).map(([name, groups]) => [name, { ...web, access: groups }]);
+  const bySsh = web && { [TEST_SSH_CONNECTION]: web, ...Object.fromEntries(more) };
+  return parseConnections({ connections: { [TEST_CONNECTION]: shop, ...bySsh } });
 }
 
 function maskingOf({ masking }: TestGatewayOptions): GatewayDeps["masking"] {

@@ -5,7 +5,7 @@ import type { Channel, Channels } from "../channels.ts";
 import { DATA_AT, MESSAGE, message, MessageFields } from "../messages.ts";
 import type { Passage } from "../passage.ts";
 import type { Refusal } from "../refusal.ts";
-import { ClientEnd } from "./client-end.ts";
+import { ClientEnd } from "../client-end.ts";
 import type { GivenRequests } from "./given-requests.ts";
 import { KeptState, readLeft } from "./kept-state.ts";
 import { LineChannel, type LineEnd } from "./line-channel.ts";

@@ -106,6 +106,7 @@ export const SSH: readonly SessionEvent[] = [
   { type: "forward-listening", host: "localhost", port: 8080, outcome: "done" },
   { type: "forward-listening", path: "/run/x", outcome: "refused" },
   { type: "forward-cancelled", host: "localhost", port: 8080, outcome: "failed" },
+  { type: "jump", host: "db-1.internal", port: 22, connections: ["db-1"] },
   { type: "signal", channel: 1, signal: "TERM" },
   { type: "signal", channel: 1, signal: "KILL", refused: true },
   { type: "not-followed", message: "too much at once" },

@@ -1,8 +1,8 @@
-import type { Channel } from "../channels.ts";
-import { MESSAGE, message } from "../messages.ts";
-import type { Passage } from "../passage.ts";
+import type { Channel } from "./channels.ts";
+import { MESSAGE, message } from "./messages.ts";
+import type { Passage } from "./passage.ts";
 
-/** Bytes that the client may send ahead of what is read. */
+/** Bytes that the client may send ahead of what is read, if it is not told otherwise. */
 const WINDOW = 64 << 10;
 /** What waits for the client's window, above which nothing more of the client's is read. */
 const HIGH_WATER_MARK = 64 << 10;
@@ -22,6 +22,7 @@ interface Waiting {
 export class ClientEnd {
   readonly #passage: Passage;
   readonly #channel: Channel;
+  readonly #window: number;
   /** What the client's window has room for. */
   #room: number;
   #waiting: Waiting[] = [];
@@ -31,11 +32,13 @@ export class ClientEnd {
   #last: (() => void) | undefined;
   #over = false;
 
-  constructor(passage: Passage, channel: Channel) {
+  /** @param given what of the window the client has been given already */
+  constructor(passage: Passage, channel: Channel, { window = WINDOW, given = 0 } = {}) {
     this.#passage = passage;
     this.#channel = channel;
+    this.#window = window;
     this.#room = channel.room.window;
-    this.#read = WINDOW;
+    this.#read = window - given;
   }
 
   /** @param sent is told as it leaves, by how much */
@@ -58,12 +61,15 @@ export class ClientEnd {
     this.#grant();
   }
 
-  /** Ends the channel behind all that was written. */
-  end(status: number, closed: () => void): void {
+  /**
+   * Ends the channel behind all that was written.
+   * @param status of what ran in it, if something did
+   */
+  end(status: number | undefined, closed: () => void): void {
     this.#last = () => {
       const { client, output } = this.#channel;
       output?.end();
-      this.#passage.say(MESSAGE.channelRequest, client, "exit-status", false, status);
+      if (status !== undefined) this.#passage.say(MESSAGE.channelRequest, client, "exit-status", false, status);
       this.#passage.say(MESSAGE.channelEof, client);
       this.#passage.say(MESSAGE.channelClose, client);
       closed();
@@ -108,7 +114,7 @@ export class ClientEnd {
   }
 
   #grant(): void {
-    if (this.#over || this.#waits > HIGH_WATER_MARK || this.#read < WINDOW / 2) return;
+    if (this.#over || this.#waits > HIGH_WATER_MARK || this.#read < this.#window / 2) return;
     this.#passage.say(MESSAGE.channelWindowAdjust, this.#channel.client, this.#read);
     this.#read = 0;
   }
