@@ -99,6 +99,8 @@ const sshConnection = z.strictObject({
   ...common,
   protocol: z.literal("ssh"),
   target: sshTarget,
+  /** Who may certify people's keys for signing in here: a certificate is for whoever it names by their address or id. */
+  userCertificateAuthorities: z.array(authorityLine).max(16).default([]),
   /** What a shell is: one of the target's, or one of the gateway's that judges each line, and runs it by itself. */
   shell: z.enum(["open", "guarded"]).default("open"),
   credentials: z.union([

@@ -3,11 +3,12 @@ import { SallyportError } from "../../core/errors.ts";
 import { PASS_LIFETIME_MS, type PassText, hashPass } from "../../core/identity/pass.ts";
 import { demandAccessSince } from "../../core/identity/access-end.ts";
 import type { Principal } from "../../core/identity/principal.ts";
+import { readSshCertificate } from "../../core/identity/ssh-certificate.ts";
 import { SSH_KEY_SIGN_IN_MS, sshFingerprint, sshKeyPassLabel } from "../../core/identity/ssh-key.ts";
 import { boundedMap } from "../../core/policy/bounded-map.ts";
 import type { Clock } from "../../core/ports/clock.ts";
 import type { PassStore } from "../../core/ports/pass-store.ts";
-import type { PeopleStore } from "../../core/ports/people-store.ts";
+import type { KnownPerson, PeopleStore } from "../../core/ports/people-store.ts";
 import type { SignInStore } from "../../core/ports/sign-in-store.ts";
 import type { SshFingerprint, SshKeyStore } from "../../core/ports/ssh-key-store.ts";
 import { passFor } from "./sign-in.ts";
@@ -16,7 +17,7 @@ const HOUR_MS = 60 * 60 * 1000;
 
 export interface KeySignInDeps {
   readonly sshKeys: Pick<SshKeyStore, "find">;
-  readonly people: Pick<PeopleStore, "find">;
+  readonly people: Pick<PeopleStore, "find" | "withEmail">;
   readonly passes: Pick<PassStore, "issue" | "find" | "revoke">;
   readonly signIns: Pick<SignInStore, "notBefore">;
   readonly clock: Clock;
@@ -36,7 +37,17 @@ export async function principalOfKey(
 ): Promise<Principal | undefined> {
   const key = await sshKeys.find(sshFingerprint(blob));
   if (key === undefined) return undefined;
-  const person = await people.find(key.owner);
+  return asSignedIn({ signIns, clock }, await people.find(key.owner));
+}
+
+/**
+ * A person who shows a key, in the groups that they were told to be in last. Throws `sign-in-required` where their last sign-in by a
+ * browser is too long ago, or from before their access was ended.
+ */
+export async function asSignedIn(
+  { signIns, clock }: Pick<KeySignInDeps, "signIns" | "clock">,
+  person: KnownPerson | undefined,
+): Promise<Principal> {
   if (person !== undefined) await demandAccessSince(signIns, person.id, person.seenAt);
   if (person !== undefined && clock() - person.seenAt < SSH_KEY_SIGN_IN_MS)
     return { kind: "user", id: person.id, name: person.name, groups: person.groups };
@@ -52,24 +63,45 @@ const REUSED_MS = PASS_LIFETIME_MS / 2;
 /** One for each key and connection of those who come again within that time; others get a new one. */
 const MAX_REUSED = 2_000;
 
-/** As `passFor`, for who came by this key. Throws `access-denied` where it was removed meanwhile. */
+/**
+ * A pass that a program which signs in again and again is given time after time, so that it does not fill its owner's list.
+ * @param of what the sign-in was by: another pass for another one
+ */
+type ReusedPass = (
+  principal: Principal,
+  of: string,
+  wish: { readonly connection: string; readonly since: Instant; readonly label: string },
+) => Promise<PassText>;
+
+function reusedPasses({ passes, signIns, clock }: Pick<KeySignInDeps, "passes" | "signIns" | "clock">): ReusedPass {
+  const issued = boundedMap<string, { readonly text: PassText; readonly until: Instant }>(MAX_REUSED);
+  const isGood = async (text: PassText): Promise<boolean> => {
+    const pass = await passes.find(hashPass(text));
+    return pass !== undefined && pass.revokedAt === undefined;
+  };
+  return async (principal, of, wish) => {
+    const { id, name, groups } = principal;
+    const key = JSON.stringify([of, wish.connection, id, name, groups]);
+    const before = issued.get(key);
+    if (before !== undefined && clock() < before.until && (await isGood(before.text))) return before.text;
+    const text = await passFor({ passes, signIns, clock }, principal, wish);
+    issued.set(key, { text, until: clock() + REUSED_MS });
+    return text;
+  };
+}
+
+/** As `passFor`, for who came by this key or certificate. Throws `access-denied` where the key was removed meanwhile. */
 export type PassForKey = (
   principal: Principal,
   blob: Uint8Array,
   wish: { readonly connection: string; readonly since: Instant },
 ) => Promise<PassText>;
 
-/**
- * Passes for sign-ins by key. Programs that connect again and again are given one pass time after time, so that they do not
- * fill their owner's list; whoever removes the key revokes it.
- */
-export function passesForKeys({ sshKeys, passes, signIns, clock }: Omit<KeySignInDeps, "people">): PassForKey {
-  const issued = boundedMap<string, { readonly text: PassText; readonly until: Instant }>(MAX_REUSED);
+/** Passes for sign-ins by key: whoever removes the key revokes them. */
+export function passesForKeys(deps: Omit<KeySignInDeps, "people">): PassForKey {
+  const { sshKeys, passes, clock } = deps;
+  const passOf = reusedPasses(deps);
 
-  const isGood = async (text: PassText): Promise<boolean> => {
-    const pass = await passes.find(hashPass(text));
-    return pass !== undefined && pass.revokedAt === undefined;
-  };
   const demandKey = async (fingerprint: SshFingerprint, { id }: Principal, text: PassText): Promise<void> => {
     if ((await sshKeys.find(fingerprint))?.owner === id) return;
     const pass = await passes.find(hashPass(text));
@@ -77,22 +109,21 @@ export function passesForKeys({ sshKeys, passes, signIns, clock }: Omit<KeySignI
     throw new SallyportError("access-denied", "this key was removed");
   };
 
-  return async (principal, blob, { connection, since }) => {
+  return async (principal, blob, wish) => {
     const fingerprint = sshFingerprint(blob);
-    const { id, name, groups } = principal;
-    const key = JSON.stringify([fingerprint, connection, id, name, groups]);
-    const before = issued.get(key);
-    const again = before !== undefined && clock() < before.until && (await isGood(before.text));
-    const text = again
-      ? before.text
-      : await passFor({ passes, signIns, clock }, principal, {
-          connection,
-          since,
-          label: sshKeyPassLabel(fingerprint),
-        });
-    if (!again) issued.set(key, { text, until: clock() + REUSED_MS });
+    const text = await passOf(principal, fingerprint, { ...wish, label: sshKeyPassLabel(fingerprint) });
     // Whoever removes a key revokes its passes after that: this one either is among them, or the key is seen to be gone.
     await demandKey(fingerprint, principal, text);
     return text;
+  };
+}
+
+/** Passes for sign-ins by certificate: those of one certified key share one, whichever certificate it has by then. */
+export function passesForCertificates(deps: Pick<KeySignInDeps, "passes" | "signIns" | "clock">): PassForKey {
+  const passOf = reusedPasses(deps);
+  return (principal, blob, wish) => {
+    const { publicKey } = readSshCertificate(Buffer.from(blob));
+    const fingerprint = sshFingerprint(publicKey);
+    return passOf(principal, `certificate ${fingerprint}`, { ...wish, label: `ssh certificate ${fingerprint}` });
   };
 }

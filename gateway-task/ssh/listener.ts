@@ -5,7 +5,7 @@ import { newSourceLimits } from "../source-limits.ts";
 import { ALGORITHMS } from "./algorithms.ts";
 import { HAS_FAST_CIPHERS, socketOf } from "./leg.ts";
 import type { TakeJump, Via } from "./jump.ts";
-import { passesForKeys } from "./key-sign-in.ts";
+import { passesForCertificates, passesForKeys } from "./key-sign-in.ts";
 import { type Caller, serveLogIn, type SignInDeps } from "./log-in.ts";
 
 const KEEPALIVE_MS = 60_000;
@@ -50,7 +50,7 @@ export async function listenForSsh(deps: SshListenerDeps): Promise<SshListener> 
     return true;
   };
   const jump: TakeJump = (socket, via) => greet(socket, via.client, via);
-  const logInDeps = { ...deps, passForKey: passesForKeys(deps), jump };
+  const logInDeps = { ...deps, passForKey: passesForKeys(deps), passForCertificate: passesForCertificates(deps), jump };
   ssh.on("connection", (connection: Connection, { header }: ClientInfo) => {
     const caller = callers.get(socketOf(connection));
     if (caller === undefined) return void connection.end();

@@ -1,10 +1,13 @@
 import ssh2, { type AuthContext, type Connection, type KeyboardAuthContext, type PublicKeyAuthContext } from "ssh2";
 import { asSallyportError, SallyportError } from "../../core/errors.ts";
 import { redactPasses } from "../../core/identity/pass.ts";
+import { isSshCertificate } from "../../core/identity/ssh-certificate.ts";
 import { sshFingerprint } from "../../core/identity/ssh-key.ts";
+import { visible } from "../../core/recording/visible.ts";
 import { CONNECT_PATIENCE_MS, type Doorway } from "../admission.ts";
 import { consentsText } from "../consent.ts";
 import { openSession, type SessionDeps } from "../session.ts";
+import { certificateFor, holderOf, isSignedByHolder } from "./certificate-sign-in.ts";
 import { clientLeg, type Leg, sendBanner } from "./leg.ts";
 import type { TakeJump, Via } from "./jump.ts";
 import { type KeySignInDeps, type PassForKey, principalOfKey } from "./key-sign-in.ts";
@@ -24,7 +27,8 @@ const METHODS = ["publickey", "password", "keyboard-interactive"] as const;
 /** What signing in needs beside passes. */
 export type SignInDeps = DeviceSignInDeps & KeySignInDeps;
 
-export type LogInDeps = SessionDeps & SignInDeps & { readonly passForKey: PassForKey; readonly jump: TakeJump };
+export type LogInDeps = SessionDeps &
+  SignInDeps & { readonly passForKey: PassForKey; readonly passForCertificate: PassForKey; readonly jump: TakeJump };
 
 /** Who connects, as far as one can tell. */
 export interface Caller {
@@ -130,8 +134,8 @@ class LogIn {
   /** Keyboard-interactive without a prompt (RFC 4256 §3.2): the client prints the instruction, and waits. */
   async #byBrowser(context: KeyboardAuthContext): Promise<string> {
     const { signal } = this.#deadline;
-    const { client, software } = this.#caller;
-    const address = client.slice(0, client.lastIndexOf(":"));
+    const { software } = this.#caller;
+    const address = addressOf(this.#caller);
     const since = this.#deps.clock();
     const connection = this.#connectionOf(context);
     const device = await startDeviceSignIn(this.#deps, { address, connection, label: software });
@@ -146,6 +150,7 @@ class LogIn {
 
   async #byKey(context: PublicKeyAuthContext): Promise<string | undefined> {
     const { key, signature, blob, hashAlgo } = context;
+    if (isSshCertificate(key.data)) return this.#byCertificate(context);
     const known = (await this.#deps.sshKeys.find(sshFingerprint(key.data))) !== undefined;
     if (known && signature === undefined) {
       context.accept(); // only says that this key would do (RFC 4252 §7)
@@ -157,6 +162,35 @@ class LogIn {
     const principal = verified ? await principalOfKey(this.#deps, key.data) : undefined;
     if (principal !== undefined)
       return this.#deps.passForKey(principal, key.data, { connection: this.#connectionOf(context), since });
+    this.#reject(context);
+    return undefined;
+  }
+
+  async #byCertificate(context: PublicKeyAuthContext): Promise<string | undefined> {
+    const { key, signature, blob } = context;
+    const connection = this.#deps.connections().get(this.#connectionOf(context));
+    const since = this.#deps.clock();
+    const address = addressOf(this.#caller);
+    const certificate =
+      connection?.protocol === "ssh" ? certificateFor(connection, { blob: key.data, address }, since) : undefined;
+    if (certificate !== undefined && signature === undefined) {
+      context.accept(); // only says that it would do
+      return undefined;
+    }
+    if (certificate !== undefined && blob !== undefined && isSignedByHolder(certificate, blob, signature as Buffer)) {
+      const principal = await holderOf(this.#deps, certificate);
+      const wish = { connection: this.#connectionOf(context), since };
+      const text = await this.#deps.passForCertificate(principal, key.data, wish);
+      const { keyId, serial } = certificate;
+      const about = {
+        client: this.#caller.client,
+        principal: principal.id,
+        keyId: visible(keyId),
+        serial: String(serial),
+      };
+      this.#deps.logger.info(about, "signed in by a certificate");
+      return text;
+    }
     this.#reject(context);
     return undefined;
   }
@@ -205,6 +239,10 @@ class LogIn {
     this.#over = true;
     this.#leg.end(textOf(error));
   }
+}
+
+function addressOf({ client }: Pick<Caller, "client">): string {
+  return client.slice(0, client.lastIndexOf(":"));
 }
 
 /** SHA-1, which the library takes where an RSA key's algorithm names no hash (RFC 4253 §6.6), proves nothing any more. */

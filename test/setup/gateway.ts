@@ -59,6 +59,8 @@ export interface TestSshTarget {
   readonly key: string;
   /** It is an authority's. */
   readonly certifies?: boolean;
+  /** Who certifies the keys of people. */
+  readonly userCertificateAuthorities?: readonly string[];
   /** What its shells are: `open` by default. */
   readonly shell?: "open" | "guarded";
 }
@@ -212,6 +214,7 @@ function connectionsOf(options: TestGatewayOptions) {
       hostPrincipal: ssh.hostPrincipal,
     },
     credentials: { user: ssh.user, [ssh.certifies ? "certificateAuthority" : "key"]: { secret: SSH_KEY } },
+    userCertificateAuthorities: ssh.userCertificateAuthorities,
     shell: ssh.shell,
     access,
     durability,

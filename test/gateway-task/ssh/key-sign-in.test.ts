@@ -104,7 +104,7 @@ describe("a public key", () => {
   test("lets nobody in whose sign-in nobody remembers, or while the stores do not answer", async () => {
     await expect(principalOfKey(deps, blob)).rejects.toMatchObject({ code: "sign-in-required" });
     const broken = { find: () => Promise.reject(new Error("disk")) };
-    await expect(principalOfKey({ ...deps, people: broken }, blob)).rejects.toThrow("disk");
+    await expect(principalOfKey({ ...deps, people: { ...deps.people, ...broken } }, blob)).rejects.toThrow("disk");
     await expect(principalOfKey({ ...deps, sshKeys: broken }, blob)).rejects.toThrow("disk");
   });
 });
