@@ -59,6 +59,7 @@ export const ENVIRONMENT = {
   listenHost: "SALLYPORT_LISTEN_HOST",
   postgresPort: "SALLYPORT_POSTGRES_PORT",
   sshPort: "SALLYPORT_SSH_PORT",
+  tlsPort: "SALLYPORT_TLS_PORT",
   healthPort: "SALLYPORT_HEALTH_PORT",
   /** Seconds for which live sessions go on once the task was told to stop. */
   drainSeconds: "SALLYPORT_DRAIN_SECONDS",

@@ -26,6 +26,7 @@ export function taskSettings(environment: Environment) {
     listenHost: z.union([z.ipv4(), z.ipv6()], "is no address").default("0.0.0.0"),
     postgresPort: port(5432),
     sshPort: port(2222),
+    tlsPort: port(8443),
     healthPort: port(8080),
     drainSeconds: whole(0, MAX_DRAIN_SECONDS, MAX_DRAIN_SECONDS),
     protectionHours: whole(1, 48, 12),

@@ -17,6 +17,7 @@ import { newFactsReader } from "./postgres/facts-reader.ts";
 import { newMaskers } from "./postgres/masking/open-masker.ts";
 import { listenForPostgres, type PostgresListenerDeps } from "./postgres/listener.ts";
 import { listenForSsh, type SshListenerDeps } from "./ssh/listener.ts";
+import { newSourceLimits } from "./source-limits.ts";
 import { type RecorderStanding, startRecorder } from "./recorder/recorder.ts";
 import type { EvidenceStores } from "./recorder/closing.ts";
 import type { TargetSecretDeps } from "./target-secret.ts";
@@ -41,6 +42,8 @@ export interface GatewayDeps extends EvidenceStores, TargetSecretDeps {
   /** Where what happens is counted, for whoever reads it. */
   readonly counters?: Counters | undefined;
   readonly postgres: Pick<PostgresListenerDeps, "listen" | "tls" | "plaintextOnLoopback">;
+  /** A port for what speaks TLS from its first byte, beside the others. Not given: there is none. */
+  readonly tlsListen?: PostgresListenerDeps["listen"] | undefined;
   /** Not given: nothing listens for SSH. */
   readonly ssh?:
     Pick<SshListenerDeps, "listen" | "hostKey" | "deviceLink" | "signIns" | "people" | "sshKeys"> | undefined;
@@ -49,6 +52,7 @@ export interface GatewayDeps extends EvidenceStores, TargetSecretDeps {
 export interface Gateway {
   readonly postgresPort: number;
   readonly sshPort: number | undefined;
+  readonly tlsPort: number | undefined;
   readonly liveSessions: number;
   /** Statements, commands and log-ins that wait for consent. */
   readonly heldStatements: number;
@@ -73,20 +77,26 @@ export async function startGateway(deps: GatewayDeps): Promise<Gateway> {
   const facts = newFactsReader(statementFacts);
   const guard = { facts, held: newHeldLimits() };
   const openMasker = newMaskers();
-  const listeners: { readonly port: number; close(): void }[] = [];
+  const listening: Partial<Record<"postgres" | "tls" | "ssh", { readonly port: number; close(): void }>> = {};
+  const stopListening = (): void => {
+    for (const listener of Object.values(listening)) listener.close();
+  };
   try {
-    listeners.push(await listenForPostgres({ ...deps, ...deps.postgres, ...guard, recorder, live, openMasker }));
-    if (deps.ssh) listeners.push(await listenForSsh({ ...deps.ssh, ...deps, ...guard, recorder, live }));
+    const postgres = { ...deps, ...deps.postgres, ...guard, recorder, live, openMasker, limits: newSourceLimits() };
+    listening.postgres = await listenForPostgres(postgres);
+    if (deps.tlsListen)
+      listening.tls = await listenForPostgres({ ...postgres, listen: deps.tlsListen, directTls: true });
+    if (deps.ssh) listening.ssh = await listenForSsh({ ...deps.ssh, ...deps, ...guard, recorder, live });
   } catch (error) {
-    for (const listener of listeners) listener.close();
+    stopListening();
     live.close();
     await recorder.close(SESSIONS_END_MS);
     throw error;
   }
-  const [postgres, ssh] = listeners;
   return {
-    postgresPort: postgres?.port ?? 0,
-    sshPort: ssh?.port,
+    postgresPort: listening.postgres?.port ?? 0,
+    sshPort: listening.ssh?.port,
+    tlsPort: listening.tls?.port,
     failed,
     get liveSessions() {
       return live.size;
@@ -100,11 +110,9 @@ export async function startGateway(deps: GatewayDeps): Promise<Gateway> {
     get fault() {
       return recorder.fault;
     },
-    drain() {
-      for (const listener of listeners) listener.close();
-    },
+    drain: stopListening,
     async close(withinMs) {
-      for (const listener of listeners) listener.close();
+      stopListening();
       live.endAll("shutting-down", new SallyportError("shutting-down", "the gateway is being shut down"));
       live.close();
       const started = performance.now();

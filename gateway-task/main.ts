@@ -89,6 +89,7 @@ async function gatewayDeps(
       tls: secureContext(cert, key),
       plaintextOnLoopback: false,
     },
+    tlsListen: { host, port: settings.tlsPort },
     ssh: {
       listen: { host, port: settings.sshPort },
       hostKey,
@@ -122,7 +123,12 @@ async function live(settings: Settings, gateway: Gateway, task: string): Promise
   const liveSessions = (): number => gateway.liveSessions;
   const longestMs = settings.protectionHours * HOUR_MS;
   const protection = agent === undefined ? undefined : protectWhileLive({ agent, liveSessions, longestMs, logger });
-  const ports = { postgres: gateway.postgresPort, ssh: gateway.sshPort, health: health.port };
+  const ports = {
+    postgres: gateway.postgresPort,
+    ssh: gateway.sshPort,
+    tls: gateway.tlsPort,
+    health: health.port,
+  };
   logger.info({ task, ...ports }, "ready");
   const failure = await untilOver({
     gateway,

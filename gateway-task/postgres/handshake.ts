@@ -20,6 +20,8 @@ export interface HandshakeOptions {
   /** Undefined: the gateway offers no TLS, and lets in nobody but loopback, where `plaintextOnLoopback` says so. */
   readonly tls: tls.SecureContext | undefined;
   readonly plaintextOnLoopback: boolean;
+  /** TLS has to begin with the first byte (`sslnegotiation=direct`): the port is for what speaks TLS alone. */
+  readonly directTls?: boolean | undefined;
 }
 
 /** What a client has asked for, on the socket that it is to be answered on. */
@@ -46,7 +48,10 @@ export async function greet(
   if (first === TLS_HANDSHAKE) {
     socket = await encrypt(plain, options, signal, true);
     switched(socket);
-  }
+  } else if (options.directTls === true)
+    throw new SallyportError("tls-required", "this port takes TLS from the first byte alone", {
+      hint: "Connect with sslnegotiation=direct (libpq 17), or to the gateway's port for PostgreSQL.",
+    });
   const asked = new Set<StartupPacket["kind"]>();
   for (;;) {
     const packet = await readStartup(socket, signal);

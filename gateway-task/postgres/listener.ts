@@ -18,7 +18,7 @@ import {
   type TargetCredentials,
 } from "../session.ts";
 import { tellMasked } from "../mask-counts.ts";
-import { newSourceLimits } from "../source-limits.ts";
+import type { SourceLimits } from "../source-limits.ts";
 import { unlessAborted } from "../within.ts";
 import { AUTHENTICATION_OK, backendKeyData, farewell } from "./answers.ts";
 import { cancelAtTarget } from "./cancel.ts";
@@ -56,6 +56,9 @@ export interface PostgresListenerDeps extends SessionDeps, GuardDeps {
   readonly listen: { readonly host: string; readonly port: number };
   readonly tls: SecureContext | undefined;
   readonly plaintextOnLoopback: boolean;
+  readonly directTls?: boolean | undefined;
+  /** What one address may do, on all ports together. */
+  readonly limits: SourceLimits;
   /** Who masks a session's results, where anything is to be masked. */
   readonly openMasker: OpenMasker;
 }
@@ -77,7 +80,7 @@ interface Target {
 
 /** Listens for PostgreSQL clients. Each connection is its own task, with its own deadline; none can hold up another. */
 export async function listenForPostgres(deps: PostgresListenerDeps): Promise<PostgresListener> {
-  const limits = newSourceLimits();
+  const { limits } = deps;
   const server = net.createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEPALIVE_MS }, (socket) => {
     const address = socket.remoteAddress ?? "";
     const client = `${address}:${socket.remotePort ?? 0}`;
@@ -102,7 +105,8 @@ export async function listenForPostgres(deps: PostgresListenerDeps): Promise<Pos
   });
   server.on("error", (error) => deps.logger.error({ err: error }, "the PostgreSQL listener failed"));
   const { port } = server.address() as net.AddressInfo;
-  deps.logger.info({ host: deps.listen.host, port, tls: deps.tls !== undefined }, "listening for PostgreSQL");
+  const { listen, tls, directTls = false } = deps;
+  deps.logger.info({ host: listen.host, port, tls: tls !== undefined, directTls }, "listening for PostgreSQL");
   return { port, close: () => void server.close() };
 }
 

@@ -188,6 +188,19 @@ describeWithMoto("the bundled task, run as the container would", () => {
     const login = { host: "127.0.0.1", port: task.ports.postgres, database: "shop", user: "ana", pass, caFile };
     const { stdout } = await run("psql", ["-XqAt", "-c", "select 6 * 7"], { env: libpqEnvironment(login) });
     expect(stdout.trim()).toBe("42");
+    const ca = await readFile(caFile, "utf8");
+    const where = {
+      host: "127.0.0.1",
+      port: task.ports.tls,
+      database: "shop",
+      user: "ana",
+      password: pass,
+      ssl: { ca },
+    };
+    const direct = new pg.Client({ ...where, sslnegotiation: "direct" });
+    await direct.connect();
+    expect((await direct.query("select 6 * 7 as is")).rows).toEqual([{ is: 42 }]);
+    await direct.end();
     task.child.kill("SIGTERM");
     expect(await task.ended).toBe(0);
     const { row, events } = await shop.lastClosed();

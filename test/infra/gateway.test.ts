@@ -23,6 +23,7 @@ describe("the network", () => {
     expect(open.toSorted((a, b) => Number(a[1]) - Number(b[1]))).toEqual([
       ["0.0.0.0/0", 2222, 2222],
       ["0.0.0.0/0", 5432, 5432],
+      ["0.0.0.0/0", 8443, 8443],
     ]);
   });
 
@@ -30,7 +31,7 @@ describe("the network", () => {
     const rules = made.of("AWS::EC2::SecurityGroupIngress");
     for (const { properties } of rules) expect(properties.SourceSecurityGroupId).toBeDefined();
     const ports = rules.map(({ properties }) => properties.FromPort as number);
-    expect(ports.toSorted((a, b) => a - b)).toEqual([2049, 2222, 5432, 8080]);
+    expect(ports.toSorted((a, b) => a - b)).toEqual([2049, 2222, 5432, 8080, 8443]);
   });
 
   it("has flow logs, as the balancer keeps none of TCP", () => {
@@ -48,7 +49,7 @@ describe("the network", () => {
 describe("the balancer", () => {
   it("hands on clients' own addresses, and cuts no live connection of a task that drains", () => {
     const groups = made.of("AWS::ElasticLoadBalancingV2::TargetGroup");
-    expect(groups).toHaveLength(2);
+    expect(groups).toHaveLength(3);
     for (const { id, properties } of groups) {
       const attributes = Object.fromEntries(
         (properties.TargetGroupAttributes as { Key: string; Value: string }[]).map(({ Key, Value }) => [Key, Value]),
@@ -74,7 +75,7 @@ describe("the balancer", () => {
     );
     const listeners = made.of("AWS::ElasticLoadBalancingV2::Listener");
     expect(listeners.map(({ properties }) => properties.Port as number).toSorted((a, b) => a - b)).toEqual([
-      2222, 5432,
+      2222, 5432, 8443,
     ]);
     for (const { properties } of listeners) {
       expect(properties.Protocol).toBe("TCP");

@@ -5,7 +5,7 @@ import { serialize } from "pg-protocol/dist/serializer.js";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startTestGateway } from "../setup/gateway.ts";
 import { postgresServers } from "../setup/postgres.ts";
-import { newestLibpq, psql } from "../setup/programs.ts";
+import { newestLibpq, psql, run } from "../setup/programs.ts";
 import { startShop, type ShopJourney } from "../setup/shop-journey.ts";
 import {
   cancelRequest,
@@ -26,7 +26,7 @@ describe.each(postgresServers())("the protocol through the gateway to PostgreSQL
   let ca: string;
   let opened: WireClient[] = [];
   beforeAll(async () => {
-    shop = await startShop(which);
+    shop = await startShop(which, { tlsPort: true });
     ca = await readFile(shop.gateway.caFile, "utf8");
   });
   afterAll(async () => {
@@ -80,6 +80,21 @@ describe.each(postgresServers())("the protocol through the gateway to PostgreSQL
     const libpq = newestLibpq();
     if (libpq === undefined) return; // no client on this platform knows it
     const env = { ...(await shop.through()), ...libpq, PGSSLNEGOTIATION: "direct" };
+    expect(await psql(env, "-c", "select 'direct'")).toBe("direct\n");
+  });
+
+  test("a port for TLS alone serves whoever begins with it, and tells others how to", async () => {
+    const PGPORT = String(shop.gateway.tlsPort);
+    const client = await shop.client({ port: Number(PGPORT), sslnegotiation: "direct" });
+    await client.connect();
+    expect((await client.query("select 'node' as by")).rows).toEqual([{ by: "node" }]);
+    await client.end();
+    const { status, stderr } = await run("psql", ["-c", "select 1"], { env: { ...(await shop.through()), PGPORT } });
+    expect(status).toBe(2);
+    expect(stderr).toMatch(/this port takes TLS from the first byte alone|error response during SSL exchange/);
+    const libpq = newestLibpq();
+    if (libpq === undefined) return; // no client on this platform knows it
+    const env = { ...(await shop.through()), ...libpq, PGPORT, PGSSLNEGOTIATION: "direct" };
     expect(await psql(env, "-c", "select 'direct'")).toBe("direct\n");
   });
 

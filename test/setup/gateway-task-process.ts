@@ -4,7 +4,7 @@ import { chown, mkdir, readFile } from "node:fs/promises";
 
 export interface GatewayTaskProcess {
   readonly child: ChildProcess;
-  readonly ports: { readonly postgres: number; readonly ssh: number; readonly health: number };
+  readonly ports: { readonly postgres: number; readonly ssh: number; readonly tls: number; readonly health: number };
   /** What it has written so far, as a log driver would take it. */
   readonly output: () => string;
   /** Its status, when it has ended. */
@@ -46,6 +46,7 @@ export async function startGatewayTask(
     SALLYPORT_LISTEN_HOST: "127.0.0.1",
     SALLYPORT_POSTGRES_PORT: "0",
     SALLYPORT_SSH_PORT: "0",
+    SALLYPORT_TLS_PORT: "0",
     SALLYPORT_HEALTH_PORT: "0",
   };
   const running = runInImage(folder, command, { ...local, ...environment });

@@ -69,6 +69,8 @@ export interface TestGatewayOptions {
   readonly target: TestTarget;
   /** Whether it offers TLS to clients: yes by default. */
   readonly tls?: boolean;
+  /** Whether it has a port for TLS from the first byte: no by default. */
+  readonly tlsPort?: boolean;
   /** Whether it takes plain text from loopback: no by default. */
   readonly plaintextOnLoopback?: boolean;
   readonly durability?: "intent" | "strict";
@@ -101,6 +103,7 @@ export interface PassOptions {
 export interface TestGateway {
   readonly host: "127.0.0.1";
   readonly port: number;
+  readonly tlsPort: number | undefined;
   /** Where it listens for SSH, and the public key that it shows. */
   readonly ssh: { readonly port: number; readonly hostKey: string } | undefined;
   readonly caFile: string;
@@ -163,6 +166,7 @@ export async function startTestGateway(options: TestGatewayOptions): Promise<Tes
       tls: options.tls === false ? undefined : createSecureContext(await authority.issue("127.0.0.1", "localhost")),
       plaintextOnLoopback: options.plaintextOnLoopback ?? false,
     },
+    tlsListen: options.tlsPort ? { host: "127.0.0.1", port: 0 } : undefined,
     ssh: options.ssh && {
       ...state,
       listen: { host: "127.0.0.1", port: 0 },
@@ -173,6 +177,7 @@ export async function startTestGateway(options: TestGatewayOptions): Promise<Tes
   return {
     host: "127.0.0.1",
     port: gateway.postgresPort,
+    tlsPort: gateway.tlsPort,
     ssh: gateway.sshPort === undefined ? undefined : { port: gateway.sshPort, hostKey: hostKey.publicKey },
     caFile: authority.caFile,
     state,

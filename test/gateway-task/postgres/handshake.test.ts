@@ -110,6 +110,22 @@ describe("the start-up phase with TLS", () => {
     }
   });
 
+  test("a port for TLS alone takes it from the first byte, and nothing else, whatever is asked for in plain text", async () => {
+    const direct = { ...secure, plaintextOnLoopback: true, directTls: true };
+    const { client, outcome } = await meet(direct);
+    const options = { ALPNProtocols: ["postgresql"], ...verified(), socket: client.socket, host: "127.0.0.1" };
+    const socket = connectTls(options);
+    socket.on("error", () => {});
+    socket.on("secureConnect", () => socket.write(STARTUP));
+    expect(await outcome).toBe("startup inside TLS");
+    socket.destroy();
+    for (const first of [STARTUP, SSL_REQUEST, GSS_REQUEST, cancelRequest(1, Buffer.alloc(4))]) {
+      const other = await meet(direct);
+      other.client.send(first);
+      expect(await other.outcome).toBe("tls-required");
+    }
+  });
+
   test("plain text is refused, even from loopback", async () => {
     const { client, outcome } = await meet(secure);
     client.send(STARTUP);
