@@ -34,10 +34,17 @@ async function optionsOf(flags: ServeFlags, logger: Logger): Promise<ServeOption
     publicUrl: flags.publicUrl,
     advertise: flags.advertise,
     tls: tlsOf(flags),
+    retentionDays: retentionOf(flags),
     identity: await identityOf(flags),
     mail: await mailOf(flags),
     logger,
   };
+}
+
+function retentionOf({ retentionDays: given }: ServeFlags): number | undefined {
+  if (given === undefined) return undefined;
+  if (/^[1-9]\d{0,4}$/.test(given)) return Number(given);
+  throw new SallyportError("bad-request", "--retention-days must be a whole number of days, 1 or more");
 }
 
 function tlsOf({ tlsCert, tlsKey, tlsCa }: ServeFlags): ServeOptions["tls"] {

@@ -27,6 +27,7 @@ import { composeAudit } from "./audit.ts";
 import { givenCertificate, ownCertificate, type ServerCertificate } from "./certificates.ts";
 import { listenForHttp } from "./http-server.ts";
 import { atCanonicalHost, AUDITORS, clientAddress, pagesOf } from "./pages.ts";
+import { keepFor } from "./retention.ts";
 import { type SshListening, sshListening } from "./ssh-listening.ts";
 import { maskingKey, tokenKey } from "./token-key.ts";
 
@@ -50,6 +51,8 @@ export interface ServeOptions {
   readonly listen: ListenAddress;
   /** The gateway, for SSH clients. By default at port 2222 beside `listen`, where a connection is of SSH when it starts. */
   readonly sshListen?: ListenAddress | undefined;
+  /** After how many days recordings of ended sessions are removed; by default never. */
+  readonly retentionDays?: number | undefined;
   /** Pages and API. */
   readonly http: ListenAddress;
   /** Where browsers reach the pages, if not at `http` itself. */
@@ -103,6 +106,10 @@ async function start(options: ServeOptions, closers: Closer[]): Promise<Omit<Run
   demandLocalIfEmbedded(options);
   const state = await openState(options.state);
   closers.push(() => state.close());
+  if (options.retentionDays !== undefined) {
+    const retention = keepFor({ days: options.retentionDays, state, clock: Date.now, logger });
+    closers.push(() => retention.close());
+  }
   const hashing = await maskingKey(join(options.state, "masking-key"));
   const configuration = await watchConfiguration(options.config, hashing, logger);
   closers.push(() => configuration.close());

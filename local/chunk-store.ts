@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { link, open, readdir } from "node:fs/promises";
+import { link, open, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Digest } from "../core/brand.ts";
 import { asSallyportError, SallyportError } from "../core/errors.ts";
@@ -45,6 +45,12 @@ async function readBounded(path: string, limit: number): Promise<Buffer | undefi
   } finally {
     await handle.close();
   }
+}
+
+/** Removes a session's folder with all that is in it, where there is one. For retention alone: nothing else deletes evidence. */
+export function recordingRemover(directory: string): (session: SessionId) => Promise<void> {
+  return (session) =>
+    guarded("remove a recording", () => rm(folderOf(directory, session), { recursive: true, force: true }));
 }
 
 async function guarded<T>(what: string, run: () => Promise<T>): Promise<T> {

@@ -130,6 +130,10 @@ export function sqliteSessionStore(db: DatabaseSync): SessionStore {
   const open = db.prepare(OPEN);
   const close = db.prepare(CLOSE);
   const get = db.prepare("SELECT * FROM sessions WHERE id = ?");
+  // Who ended before this began before it: the index stops there.
+  const old = db.prepare(`SELECT * FROM sessions INDEXED BY sessions_by_time
+    WHERE started_at < ? AND ended_at < ? ORDER BY started_at, id LIMIT ?`);
+  const forget = db.prepare("DELETE FROM sessions WHERE id = ? AND ended_at IS NOT NULL");
   const lists = new Map<string, StatementSync>();
 
   const find = (id: SessionId): SessionRow | undefined => {
@@ -180,5 +184,8 @@ export function sqliteSessionStore(db: DatabaseSync): SessionStore {
       }),
     get: (id) => stored("find the session", () => find(id)),
     list: (query) => stored("list sessions", () => list(query)),
+    closedBefore: (at, limit) =>
+      stored("list old sessions", () => (old.all(at, at, limit) as unknown as Stored[]).map(toRow)),
+    forget: (id) => stored("forget the session", () => void forget.run(id)),
   };
 }

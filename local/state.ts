@@ -13,7 +13,7 @@ import type { Mailer } from "../core/ports/mailer.ts";
 import type { Outbox } from "../core/ports/outbox.ts";
 import type { PeopleStore } from "../core/ports/people-store.ts";
 import type { Secrets } from "../core/ports/secrets.ts";
-import type { SessionStore } from "../core/ports/session-store.ts";
+import type { SessionId, SessionStore } from "../core/ports/session-store.ts";
 import type { SignInStore } from "../core/ports/sign-in-store.ts";
 import type { Signer } from "../core/ports/signer.ts";
 import type { SshKeyStore } from "../core/ports/ssh-key-store.ts";
@@ -21,7 +21,7 @@ import { sqliteApprovalStore } from "./approval-store.ts";
 import { fileAuditLog } from "./audit-log.ts";
 import { sqliteAuditProgress } from "./audit-progress.ts";
 import { sqliteCancelKeys } from "./cancel-keys.ts";
-import { fileChunkStore, RECORDINGS_FOLDER } from "./chunk-store.ts";
+import { fileChunkStore, recordingRemover, RECORDINGS_FOLDER } from "./chunk-store.ts";
 import { openDatabase } from "./database.ts";
 import { makeFolder } from "./files.ts";
 import { sqliteLeaseStore } from "./lease-store.ts";
@@ -45,6 +45,8 @@ export interface LocalState {
   /** Where mail is kept when there is no mail server. */
   readonly outbox: Mailer & Outbox;
   readonly chunks: ChunkStore;
+  /** For retention. */
+  readonly removeRecording: (session: SessionId) => Promise<void>;
   readonly auditLog: AuditLog;
   readonly auditProgress: AuditProgress;
   readonly cancelKeys: CancelKeys;
@@ -67,6 +69,7 @@ export async function openLocalState(directory: string): Promise<LocalState> {
   const spool = path.join(directory, "spool");
   await makeFolder(spool, 0o700);
   const lock = lockFolder(directory);
+  const recordings = path.join(directory, RECORDINGS_FOLDER);
   const database = openDatabase(path.join(directory, "sallyport.sqlite"));
   const memory = openDatabase(":memory:");
   return {
@@ -79,7 +82,8 @@ export async function openLocalState(directory: string): Promise<LocalState> {
     approvalStore: sqliteApprovalStore(database),
     people: sqlitePeopleStore(database),
     outbox: sqliteOutbox(database, Date.now),
-    chunks: fileChunkStore(path.join(directory, RECORDINGS_FOLDER)),
+    chunks: fileChunkStore(recordings),
+    removeRecording: recordingRemover(recordings),
     cancelKeys: sqliteCancelKeys(memory),
     leases: sqliteLeaseStore(memory),
     signer: await fileSigner(path.join(directory, "signing-key.pem")),

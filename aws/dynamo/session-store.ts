@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import type { DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import type { Instant } from "../../core/brand.ts";
 import { SallyportError } from "../../core/errors.ts";
 import type {
   SessionClosing,
@@ -12,7 +13,19 @@ import type {
 import { ABSENT, type Item, type Key, type Write } from "./expressions.ts";
 import { order, orderFrom, ORDER_END, partition } from "./keys.ts";
 import { asking, type Table } from "./table.ts";
-import { ALWAYS, allByTime, dayMark, dayPartition, mainItems, merged, pageOf, type View, view } from "./views.ts";
+import {
+  ALWAYS,
+  allByTime,
+  dayMark,
+  dayPartition,
+  forgetDayOf,
+  mainItems,
+  merged,
+  oldestFirst,
+  pageOf,
+  type View,
+  view,
+} from "./views.ts";
 
 /** What lives is written when it opens and when it closes: over so many partitions. */
 const LIVE_SHARDS = 8;
@@ -35,6 +48,8 @@ export function dynamoSessionStore(client: DynamoDBClient, tableName: string, de
     close: (id, closing) => ask("close the session", (table) => close(table, id, closing)),
     get: (id) => ask("find the session", (table) => find(table, id)),
     list: (query) => ask("list sessions", (table) => list(table, query)),
+    closedBefore: (at, limit) => ask("list old sessions", (table) => closedBefore(table, at, limit)),
+    forget: (id) => ask("forget the session", (table) => forget(table, id)),
     liveOf: (task, limit) =>
       ask("list sessions", (table) =>
         pageOf(view(table, { pk: partition("task", task) }), { ...ALWAYS, limit }, loading(table, true)),
@@ -120,6 +135,27 @@ async function belowOf(table: Table, { to, after }: SessionQuery): Promise<strin
   if (!last) throw new SallyportError("not-found", "the session to continue after is not there");
   const place = placeOf(last);
   return place < end ? place : end;
+}
+
+/** Who ended before this began before it. Days are read from the first on; what lives on of an old day is passed over. */
+async function closedBefore(table: Table, at: Instant, limit: number): Promise<SessionRow[]> {
+  const rows: SessionRow[] = [];
+  for await (const entries of oldestFirst(table, orderFrom(at))) {
+    const closed = await loading(table, false)(entries);
+    rows.push(...closed.filter(({ closing }) => closing !== undefined && closing.endedAt < at));
+    if (rows.length >= limit) break;
+  }
+  return rows.slice(0, limit);
+}
+
+async function forget(table: Table, id: SessionId): Promise<void> {
+  const found = await find(table, id);
+  if (found?.closing === undefined) return;
+  const place = placeOf(found);
+  // Entries first: one that points to nothing counts for nothing, but what nothing points to would stay for good.
+  for (const pk of historyOf(found, place)) await table.write({ delete: { pk, sk: place } });
+  await table.write({ delete: sessionKey(id) });
+  await forgetDayOf(table, place);
 }
 
 /** Live sessions are few, whosever they are; of closed ones the view leaves nothing to skip but the state. */

@@ -4,6 +4,9 @@ import type { Question, Table } from "./table.ts";
 
 /** Days that a walk through time looks up at once. */
 const DAYS_AT_ONCE = 31;
+/** Of what is looked through from the first on. */
+const OLD_AT_ONCE = 100;
+const ORDER_START = "0";
 /** What is read at least, where some of what is read may not be asked for. */
 const MIN_READ = 20;
 
@@ -63,6 +66,25 @@ export function allByTime(table: Table): View {
     }
     return found;
   };
+}
+
+/** Everything before a place by time, from the first on, in pieces. */
+export async function* oldestFirst(table: Table, below: string): AsyncGenerator<Entry[]> {
+  for (const day of await table.query({ pk: DAYS, to: dayOf(below) })) {
+    for (let from: string | undefined = ORDER_START; from !== undefined;) {
+      const question = { pk: `day#${String(day["sk"])}`, from, to: below, limit: OLD_AT_ONCE };
+      const found = (await table.query(question)) as Entry[];
+      const entries = found.filter(({ sk }) => sk !== from && sk !== below);
+      if (entries.length > 0) yield entries;
+      from = found.length < OLD_AT_ONCE ? undefined : found.at(-1)?.sk;
+    }
+  }
+}
+
+/** Takes back the mark of the day of a place where nothing is left of it: nothing new is ever of a day that is over. */
+export async function forgetDayOf(table: Table, place: string): Promise<void> {
+  const [left] = await table.query({ pk: dayPartition(place), limit: 1 });
+  if (left === undefined) await table.write({ delete: { pk: DAYS, sk: dayOf(place) } });
 }
 
 function dayBefore(day: unknown): string {

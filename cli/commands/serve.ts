@@ -6,6 +6,7 @@ export interface ServeFlags {
   readonly config: string;
   readonly listen: string;
   readonly sshListen?: string;
+  readonly retentionDays?: string;
   readonly http: string;
   readonly publicUrl?: string;
   readonly advertise?: string;
@@ -72,6 +73,7 @@ export function serveCommand(): Command {
     )
     .addOption(option("--smtp-password-file <file>", `mode 0600, or in ${SMTP_SECRET_VARIABLE}`, "SMTP_PASSWORD_FILE"))
     .addOption(option("--mail-from <address>", "that mails come from", "MAIL_FROM"))
+    .addOption(option("--retention-days <days>", "how long recordings are kept (default: for good)", "RETENTION_DAYS"))
     .addOption(option("--log-level <level>", "how much to log", "LOG_LEVEL", "info").choices(LEVELS))
     .option("--json", "log JSON to a terminal, too")
     .addHelpText("after", "\nEvery option can be set in the environment as well, as shown.");

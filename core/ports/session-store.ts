@@ -70,4 +70,8 @@ export interface SessionStore {
   get(id: SessionId): Promise<SessionRow | undefined>;
   /** Newest first. */
   list(query: SessionQuery): Promise<SessionRow[]>;
+  /** Sessions that ended before this, those that began longest ago first, at most `limit`: whose time may be over. */
+  closedBefore(at: Instant, limit: number): Promise<SessionRow[]>;
+  /** Forgets a session that has ended, as if it had never been. One that lives, or is not there, changes nothing. */
+  forget(id: SessionId): Promise<void>;
 }

@@ -16,7 +16,8 @@ import type { SessionTotals } from "./session-packer.ts";
 
 export interface EvidenceStores {
   readonly chunks: ChunkStore;
-  readonly sessions: SessionStore;
+  /** What has ended it never forgets. */
+  readonly sessions: Pick<SessionStore, "open" | "close" | "get" | "list">;
   readonly signer: Signer;
 }
 

@@ -1,3 +1,4 @@
+import { ENVIRONMENT } from "../../aws/environment.ts";
 import { Duration } from "aws-cdk-lib";
 import { Rule, Schedule } from "aws-cdk-lib/aws-events";
 import { LambdaFunction } from "aws-cdk-lib/aws-events-targets";
@@ -8,7 +9,7 @@ import { type FunctionContext, SallyportFunction } from "./sallyport-function.ts
 /** An abandoned spool is told of within this and the alarm's own time. */
 const EVERY = Duration.minutes(15);
 
-/** Work that nobody asks for: looks for what was left behind. */
+/** Work that nobody asks for: looks for what was left behind, and forgets sessions whose retention is over. */
 export class Scheduled extends Construct {
   readonly function: SallyportFunction;
 
@@ -18,10 +19,17 @@ export class Scheduled extends Construct {
       this,
       "Function",
       "scheduled",
-      { description: "looks for what was left behind", timeoutSeconds: 300, memory: 512, atOnce: 1 },
+      {
+        description: "looks for what was left behind, forgets what is over",
+        timeoutSeconds: 300,
+        memory: 512,
+        atOnce: 1,
+      },
       context,
     );
-    data.tables.grantRead(this.function, "sessions", "coordination");
+    data.tables.grantRead(this.function, "coordination");
+    data.tables.grantForget(this.function, "sessions");
+    this.function.addEnvironment(ENVIRONMENT.retentionDays, String(context.settings.retentionDays));
     new Rule(this, "Rule", {
       description: "Sallyport: scheduled work",
       schedule: Schedule.rate(EVERY),

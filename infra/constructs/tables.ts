@@ -52,6 +52,11 @@ export class Tables extends Construct {
     for (const id of ids) this.grant(program, id, [...READ, ...WRITE], USE_KEY);
   }
 
+  /** To look, and to delete what is over. */
+  grantForget(program: Program, ...ids: readonly TableId[]): void {
+    for (const id of ids) this.grant(program, id, [...READ, "dynamodb:DeleteItem"], USE_KEY);
+  }
+
   /** The table whose stream tells of held and decided requests. */
   get approvals(): Table {
     return this.tables.approvals;

@@ -172,5 +172,61 @@ export function sessionStoreContract(name: string, make: () => Promise<SessionSt
       await store.open(opening(1));
       await expect(ids({ after: opening(9).id })).rejects.toMatchObject({ code: "not-found" });
     });
+
+    it("tells which sessions ended before a time, those that began longest ago first, and none that lives", async () => {
+      await open(opening(1), opening(2), opening(3), opening(4), opening(5));
+      for (const [n, endedAt] of [
+        [4, T0 + 100],
+        [1, T0 + 300],
+        [2, T0 + 200],
+        [5, T0 + 400],
+      ] as const)
+        await store.close(opening(n).id, closing({ endedAt }));
+      const old = async (at: number, limit = 9): Promise<SessionId[]> =>
+        (await store.closedBefore(at, limit)).map(({ id }) => id);
+      expect(await old(T0 + 301)).toEqual([opening(1).id, opening(2).id, opening(4).id]);
+      expect(await old(T0 + 300)).toEqual([opening(2).id, opening(4).id]);
+      expect(await old(T0 + 301, 2)).toEqual([opening(1).id, opening(2).id]);
+      expect(await old(T0 + 100)).toEqual([]);
+      expect(await store.closedBefore(T0 + 101, 9)).toEqual([
+        { ...opening(4), closing: closing({ endedAt: T0 + 100 }) },
+      ]);
+    });
+
+    it("tells of old sessions over many days, however many there are of one", async () => {
+      const day = 86_400_000;
+      const rows = [0, 1, 40].flatMap((days) =>
+        Array.from({ length: days === 1 ? 230 : 2 }, (_, n) => ({
+          ...opening(n + 1),
+          id: sessionIdAt(T0 + days * day, days * 1_000 + n),
+          startedAt: T0 + days * day + n,
+        })),
+      );
+      for (const row of rows) {
+        await store.open(row);
+        await store.close(row.id, closing({ endedAt: row.startedAt + 5 }));
+      }
+      expect((await store.closedBefore(T0 + 30 * day, 1_000)).map(({ id }) => id)).toEqual(
+        rows.slice(0, 232).map(({ id }) => id),
+      );
+      expect((await store.closedBefore(T0 + 90 * day, 1_000)).length).toBe(234);
+    });
+
+    it("forgets a session that has ended, in every list, and no other; one that lives stays", async () => {
+      const other = { principalId: "https://issuer.example|bob" as PrincipalId, connection: "billing" };
+      await open(opening(1), opening(2, other), opening(3));
+      await store.close(opening(1).id, closing());
+      await store.close(opening(2).id, closing());
+      for (const id of [opening(1).id, opening(1).id, opening(3).id, sessionIdAt(T0, 99)]) await store.forget(id);
+      expect(await store.get(opening(1).id)).toBeUndefined();
+      const { principalId, connection } = opening(1);
+      for (const query of [{ principalId }, { connection }, { principalId, connection }])
+        expect(await ids(query)).toEqual([opening(3).id]);
+      expect(await ids({})).toEqual([opening(3).id, opening(2).id]);
+      expect(await ids({ live: true })).toEqual([opening(3).id]);
+      await store.forget(opening(2).id);
+      expect(await ids({})).toEqual([opening(3).id]);
+      expect(await store.closedBefore(T0 + 1e9, 9)).toEqual([]);
+    });
   });
 }

@@ -69,6 +69,20 @@ describe("permissions", () => {
     expect(writers.filter((id) => id.includes("Notify"))).toEqual([]);
   });
 
+  it("let scheduled work forget sessions, and write nothing; it is told the retention of the buckets", () => {
+    const writes = grantsOf(made)
+      .filter(({ id }) => id.includes("Scheduled"))
+      .flatMap(({ actions, resources }) => actions.map((action) => [action, resources.join()] as const))
+      .filter(([action]) => /^dynamodb:(Put|Update|Delete|BatchWrite)/.test(action));
+    expect(writes).toEqual([["dynamodb:DeleteItem", expect.stringContaining("TablesSessions")]]);
+    const { Environment } = one("AWS::Lambda::Function", "Scheduled").properties;
+    const [days] = made
+      .of("AWS::S3::Bucket")
+      .map(({ properties }) => properties.ObjectLockConfiguration?.Rule.DefaultRetention.Days as number | undefined)
+      .filter((found) => found !== undefined);
+    expect(Environment.Variables.SALLYPORT_RETENTION_DAYS).toBe(String(days));
+  });
+
   it("bound the targets' secrets by their prefix", () => {
     const [prefixed] = grantsOf(made).filter(({ resources }) =>
       resources.some((text) => text.includes("sallyport/targets/*")),

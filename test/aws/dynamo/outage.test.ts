@@ -59,6 +59,8 @@ const METHODS: Readonly<Record<string, (stores: Stores) => Promise<unknown>>> = 
   "sessions.close": ({ sessions }) => sessions.close(OPENING.id, CLOSING),
   "sessions.get": ({ sessions }) => sessions.get(OPENING.id),
   "sessions.list": ({ sessions }) => sessions.list({ limit: 1 }),
+  "sessions.closedBefore": ({ sessions }) => sessions.closedBefore(1, 1),
+  "sessions.forget": ({ sessions }) => sessions.forget(OPENING.id),
   "sessions.liveOf": ({ sessions }) => sessions.liveOf("task-1", 1),
   "passes.find": ({ passes }) => passes.find(PASS.hash),
   "passes.issue": ({ passes }) => passes.issue(PASS),
