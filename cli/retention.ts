@@ -17,10 +17,11 @@ interface Retention {
 
 /** Removes recordings of sessions that ended so many days ago, and their rows: now, and each hour. What fails is tried again then. */
 export function keepFor({ days, state, clock, logger }: Retention): { close(): Promise<void> } {
+  const stopping = new AbortController();
   const look = async (): Promise<void> => {
     try {
       const deps = { sessions: state.sessions, remove: state.removeRecording };
-      const removed = await forgetEndedBefore(deps, clock() - days * DAY_MS, MOST);
+      const removed = await forgetEndedBefore(deps, clock() - days * DAY_MS, MOST, stopping.signal);
       if (removed > 0) logger.info({ removed, days }, "recordings whose time is over were removed");
     } catch (thrown) {
       logger.error({ err: thrown }, "recordings whose time is over could not be removed");
@@ -34,6 +35,7 @@ export function keepFor({ days, state, clock, logger }: Retention): { close(): P
   return {
     close: async () => {
       clearInterval(timer);
+      stopping.abort();
       await looking;
     },
   };

@@ -152,9 +152,9 @@ async function forget(table: Table, id: SessionId): Promise<void> {
   const found = await find(table, id);
   if (found?.closing === undefined) return;
   const place = placeOf(found);
-  // Entries first: one that points to nothing counts for nothing, but what nothing points to would stay for good.
-  for (const pk of historyOf(found, place)) await table.write({ delete: { pk, sk: place } });
-  await table.write({ delete: sessionKey(id) });
+  // All or nothing: a row that its day does not list any more would be found by nobody who looks for old ones.
+  const entries = historyOf(found, place).map((pk): Write => ({ delete: { pk, sk: place } }));
+  await table.transact([...entries, { delete: sessionKey(id) }]);
   await forgetDayOf(table, place);
 }
 

@@ -14,10 +14,9 @@ import { causesOf } from "../shared/problem.ts";
 import { type Site, cookieName, cookieOptions } from "../shared/site.ts";
 import type { AuthDeps } from "./deps.ts";
 import { attempted } from "./refusals.ts";
-import { FRESH_MS, sealRenewal } from "./renewal.ts";
+import { FRESH_MS, freshAfterSignIn, sealRenewal } from "./renewal.ts";
 import { PENDING_LIFETIME_MS, type PendingSignIn, pendingSealing } from "./pending-sign-in.ts";
 
-const MINUTE_MS = 60_000;
 const PENDING_COOKIE = "sallyport-sign-in";
 
 /** Sends a browser to a provider, with what it must bring back. */
@@ -52,6 +51,8 @@ export interface Proof {
   readonly by: Provider;
   /** When the sign-in began, or was vouched for: one from before the person's access was ended comes to nothing. */
   readonly since: Instant;
+  /** When the provider told of the person's groups: what it told may have been under way for minutes. */
+  readonly toldAt: Instant;
   /** What the provider may be asked with again. */
   readonly refreshToken: string | undefined;
 }
@@ -65,7 +66,7 @@ export async function startSession(
   deps: AuthDeps,
   site: Site,
   who: SignedIn,
-  { by, since, refreshToken }: Proof,
+  { by, since, toldAt, refreshToken }: Proof,
 ): Promise<void> {
   const { id, name, groups } = who.principal;
   // Read before the question: an end that the answer does not know of yet is later, and counts against all of this.
@@ -73,7 +74,9 @@ export async function startSession(
   await demandAccessSince(deps.signIns, id, since);
   const renewal = await sealRenewal(deps.tokenKey, by.id, refreshToken, now);
   await deps.signIns.keepRenewal(id, renewal);
-  const freshUntil = now + (renewal === undefined ? by.groupsMaxAgeMinutes * MINUTE_MS : FRESH_MS);
+  // At least a minute, so that a provider whose clock is behind leads nobody in a circle.
+  const lasting = renewal === undefined ? freshAfterSignIn(by, Math.min(toldAt, now)) : 0;
+  const freshUntil = Math.max(lasting, now + FRESH_MS);
   await deps.people.signedIn({ id, name, email: who.email, groups, seenAt: now, freshUntil });
   const authority = { issuer: site.origin, key: deps.tokenKey };
   const token = await issueSessionToken(authority, "web", who.principal, randomUUID() as TokenId, now);

@@ -4,6 +4,7 @@ import { z } from "zod";
 import { deviceDecided, signedIn as deviceSignedIn } from "../../core/audit/account-events.ts";
 import { grantWritten } from "../../core/audit/audit.ts";
 import { SallyportError } from "../../core/errors.ts";
+import { demandAccessSince } from "../../core/identity/access-end.ts";
 import { requestDevice } from "../../core/identity/device-request.ts";
 import {
   DEVICE_GRANT,
@@ -96,6 +97,8 @@ async function decide(
   const approved = decision === "approve";
   const principal = approved ? await deps.asOfNow(c.get("principal")) : c.get("principal");
   const row = await openRequest(deps, principal, typed);
+  // Asked again: the body of a request may come long after its head, for which the session was looked at.
+  await demandAccessSince(deps.signIns, principal.id, c.get("token").issuedAt);
   const answer = approved ? ({ kind: "approved", principal } as const) : ({ kind: "denied" } as const);
   const asked = { by: principal, from: deps.clientAddress(c) };
   // An answer counts from the moment on in which it is there: it is written before that.

@@ -75,12 +75,12 @@ async function endAccessOf(deps: AuthDeps, { id, name }: Meant): Promise<EndedAc
   const { passes, signIns, clock } = deps;
   const endedAt = clock();
   await signIns.endAccess(id, endedAt);
-  await signIns.keepRenewal(id, undefined);
   const live = await liveSessionsOf(deps, id);
   const good = (await passes.listFor(id, MAX_PASSES)).filter((pass) => statusOf(pass, endedAt) === "live");
   // A session outlives its pass: what has expired is revoked, too, for its session's sake.
   const revoked = new Set<PassId>([...good.map((pass) => pass.id), ...live.map((row) => row.passId)]);
   for (const pass of revoked) await passes.revoke(pass, clock());
+  await signIns.keepRenewal(id, undefined);
   return { id, name, endedAt, passes: good.length, sessions: live.length };
 }
 

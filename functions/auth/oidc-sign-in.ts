@@ -1,4 +1,4 @@
-import { createRemoteJWKSet, jwtVerify } from "jose";
+import { createRemoteJWKSet, errors, jwtVerify } from "jose";
 import type { JWTVerifyGetKey, JWTVerifyOptions } from "jose";
 import * as openid from "openid-client";
 import { SallyportError } from "../../core/errors.ts";
@@ -19,8 +19,8 @@ const PROVIDER_TIMEOUT_SECONDS = 10;
 const TOO_MANY_REQUESTS = 429;
 /** Clocks differ. */
 const CLOCK_TOLERANCE_SECONDS = 30;
-/** An ID token that answers a question of now is of now (OpenID Connect Core §12.2: `iat`). */
-const MAX_ANSWER_AGE_SECONDS = 60;
+/** An ID token that answers a question of now is of now (OpenID Connect Core §12.2: `iat`); Entra ID dates each five minutes back. */
+const MAX_ANSWER_AGE_SECONDS = 600;
 /** What a provider may sign ID tokens with: public-key algorithms only (RFC 8725 §3.1). */
 export const SIGNATURE_ALGORITHMS = [
   "RS256",
@@ -47,13 +47,24 @@ export interface OidcSignIn {
   /**
    * What the provider says now of somebody who has signed in (OpenID Connect Core §12). Who that is, the caller compares.
    * @param refreshToken the one that the last answer brought, which may be good for this one use
-   * Throws `sign-in-failed` where the provider does not vouch for them any more, or not by an ID token that is as it must be, and
-   *   `identity-provider-unavailable`, after which the token may be tried again.
+   * Throws `sign-in-failed` where the provider does not vouch for them any more, and `identity-provider-unavailable`, after which
+   *   the token may be tried again.
    */
-  renew(refreshToken: string): Promise<OidcSignedIn>;
+  renew(refreshToken: string): Promise<Renewed>;
 }
 
-export interface OidcSignedIn extends SignedIn {
+/** The answer to a refresh token, which may be worth nothing from then on (RFC 9700 §4.14.2). */
+interface Renewed {
+  /** What the provider may be asked with next; undefined where it gave none. */
+  readonly refreshToken: string | undefined;
+  /**
+   * Undefined where the answer has no ID token. Throws `sign-in-failed` where that is not as it must be, and
+   * `identity-provider-unavailable` where nobody can tell, because the provider's keys are not to be had.
+   */
+  told(): Promise<SignedIn | undefined>;
+}
+
+interface OidcSignedIn extends SignedIn {
   /** What the provider may be asked with next; undefined where it gave none. */
   readonly refreshToken: string | undefined;
 }
@@ -80,9 +91,9 @@ export function oidcSignIn(config: OidcProvider, site: Site, clock: Clock): Oidc
   const issuer = issuerOf(config);
   const provider = remembered(clock, () => discover(issuer, config));
   const redirectUri = site.origin + callbackPath(config.id);
-  const told = (from: Provider, { claims, refreshToken }: Redeemed): OidcSignedIn => {
+  const told = (from: Provider, claims: Claims): SignedIn => {
     const principal = principalFromClaims(from.issuer, claims, config.groupsClaim);
-    return { principal, email: emailFromClaims(claims), refreshToken };
+    return { principal, email: emailFromClaims(claims) };
   };
   return {
     begin: async (returnTo, prompt) => {
@@ -110,18 +121,26 @@ export function oidcSignIn(config: OidcProvider, site: Site, clock: Clock): Oidc
     },
     finish: async (query, pending) => {
       const found = await provider();
-      return told(found, await redeem(found, new URL(redirectUri + query), pending).catch(refuse));
+      const { claims, refreshToken } = await redeem(found, new URL(redirectUri + query), pending).catch(refuse);
+      return { ...told(found, claims), refreshToken };
     },
     renew: async (refreshToken) => {
       const found = await provider();
-      const tokens = await openid.refreshTokenGrant(found.configuration, refreshToken).catch(refuseRenewal);
-      return told(found, await verified(found, tokens, { maxTokenAge: MAX_ANSWER_AGE_SECONDS }).catch(refuse));
+      const answer = await openid.refreshTokenGrant(found.configuration, refreshToken).catch(refuseRenewal);
+      const { id_token: idToken, refresh_token: next } = answer;
+      const now = { maxTokenAge: MAX_ANSWER_AGE_SECONDS };
+      return {
+        refreshToken: next,
+        told: async () => (idToken ? told(found, await verified(found, idToken, now).catch(refuse)) : undefined),
+      };
     },
   };
 }
 
+type Claims = Readonly<Record<string, unknown>>;
+
 interface Redeemed {
-  readonly claims: Record<string, unknown>;
+  readonly claims: Claims;
   readonly refreshToken: string | undefined;
 }
 
@@ -133,26 +152,27 @@ async function redeem(provider: Provider, callback: URL, pending: PendingOidc): 
     pkceCodeVerifier: pending.verifier,
     idTokenExpected: true,
   });
-  return verified(provider, tokens);
+  return { claims: await verified(provider, tokens.id_token ?? ""), refreshToken: tokens.refresh_token };
 }
 
 /** openid-client trusts the connection to the token endpoint (OpenID Connect Core §3.1.3.7, 6.); we demand the signature too. */
 async function verified(
   { configuration, issuer, keys }: Provider,
-  { id_token = "", refresh_token: refreshToken }: openid.TokenEndpointResponse,
+  idToken: string,
   more: Pick<JWTVerifyOptions, "maxTokenAge"> = {},
-): Promise<Redeemed> {
-  const { payload: claims } = await jwtVerify(id_token, keys, {
+): Promise<Claims> {
+  const { payload } = await jwtVerify(idToken, keys, {
     issuer,
     audience: configuration.clientMetadata().client_id,
     algorithms: SIGNATURE_ALGORITHMS,
     clockTolerance: CLOCK_TOLERANCE_SECONDS,
     ...more,
   });
-  return { claims, refreshToken };
+  return payload;
 }
 
 function refuse(cause: unknown): never {
+  if (cause instanceof SallyportError) throw cause;
   if (isGone(cause)) throw unavailable(cause);
   const denied = cause instanceof openid.AuthorizationResponseError && cause.error === "access_denied";
   throw new SallyportError("sign-in-failed", denied ? "the sign-in was cancelled" : "the sign-in failed", {
@@ -214,8 +234,18 @@ async function discover(issuer: URL, config: OidcProvider): Promise<Provider> {
   if (!keysAt || !(keysAt.protocol === "https:" || (insecure && isPlainLoopback(keysAt))))
     throw unavailable(new Error("the provider names no usable jwks_uri"));
   // No cooldown: an unknown key id comes out of an exchange of our own, once a sign-in, so nobody can make us ask more often.
-  const keys = createRemoteJWKSet(keysAt, { cooldownDuration: 0, timeoutDuration: PROVIDER_TIMEOUT_SECONDS * 1000 });
+  const published = createRemoteJWKSet(keysAt, {
+    cooldownDuration: 0,
+    timeoutDuration: PROVIDER_TIMEOUT_SECONDS * 1000,
+  });
+  const keys: JWTVerifyGetKey = async (header, token) => published(header, token).catch(unlessOfTheToken);
   return { configuration, issuer: metadata.issuer, keys };
+}
+
+/** Keys that are not to be had say nothing of a token; only those that are there can leave it without one. */
+function unlessOfTheToken(cause: unknown): never {
+  const ofTheToken = [errors.JWKSNoMatchingKey, errors.JWKSMultipleMatchingKeys, errors.JOSENotSupported];
+  throw ofTheToken.some((kind) => cause instanceof kind) ? cause : unavailable(cause);
 }
 
 /** By HTTP Basic, which every provider must offer (RFC 6749 §2.3.1), or in the body where its metadata leaves that out. */

@@ -9,7 +9,7 @@ import { demandSameOrigin } from "../shared/authenticated.ts";
 import { readBody, readQuery } from "../shared/request.ts";
 import { returnUrl } from "../shared/return-path.ts";
 import { type Site, cookieName, cookieOptions, siteOf } from "../shared/site.ts";
-import { type Proof, notStartedHere, sendAway, startSession, takePending, toldBy } from "./browser-sign-in.ts";
+import { notStartedHere, sendAway, startSession, takePending, toldBy } from "./browser-sign-in.ts";
 import type { AuthDeps } from "./deps.ts";
 import { loginQuery } from "./login-query.ts";
 import { onceIdOf } from "./saml-sign-in.ts";
@@ -31,6 +31,7 @@ const arrived = z.object({
   groups: z.array(z.string()),
   email: z.string().optional(),
   issuedAt: z.number(),
+  assertionId: z.string(),
   /** The request that was answered; without one it began at the provider, which allows that. */
   inResponseTo: z.string().optional(),
   relayState: z.string().optional(),
@@ -64,8 +65,7 @@ export function samlRoutes(deps: AuthDeps, ways: WaysToSignIn): Hono {
       demandSameOrigin(c, site);
       const come = await openArrived(c, deps, site);
       if (come.inResponseTo !== undefined) notStartedHere();
-      deleteCookie(c, cookieName(site, ARRIVED_COOKIE), cookieOptions(site, 0));
-      await startSession(c, deps, site, signedIn(come), proofOf(come, ways));
+      await takeUp(c, deps, ways, site, come);
       return c.redirect(startPage(come.relayState, site), 303);
     });
 }
@@ -79,9 +79,9 @@ async function consume(c: Context, deps: AuthDeps, ways: WaysToSignIn, site: Sit
     await demandFirst(deps, id, person);
     return person;
   });
-  const { principal, email, inResponseTo, issuedAt } = who;
+  const { principal, email, inResponseTo, issuedAt, assertionId } = who;
   const { id: personId, name, groups } = principal;
-  const come: Arrived = { provider: id, id: personId, name, groups: [...groups], issuedAt };
+  const come: Arrived = { provider: id, id: personId, name, groups: [...groups], issuedAt, assertionId };
   const optional = { email, inResponseTo, relayState: posted.RelayState };
   const sealed = await arrivedSealing.seal(deps.tokenKey, { ...come, ...optional }, deps.clock());
   if (sealed.length > MAX_COOKIE)
@@ -95,7 +95,6 @@ async function consume(c: Context, deps: AuthDeps, ways: WaysToSignIn, site: Sit
 async function finish(c: Context, deps: AuthDeps, ways: WaysToSignIn, site: Site): Promise<Response> {
   const come = await openArrived(c, deps, site);
   if (come.inResponseTo === undefined) return c.html(confirmationPage(come.name, `/auth/saml/${come.provider}/finish`));
-  deleteCookie(c, cookieName(site, ARRIVED_COOKIE), cookieOptions(site, 0));
   const pending = await takePending(c, deps, site);
   const answered =
     pending.kind === "saml" &&
@@ -103,18 +102,29 @@ async function finish(c: Context, deps: AuthDeps, ways: WaysToSignIn, site: Site
     pending.requestId === come.inResponseTo &&
     pending.relayState === come.relayState;
   if (!answered) notStartedHere();
-  await startSession(c, deps, site, signedIn(come), proofOf(come, ways));
+  await takeUp(c, deps, ways, site, come);
   return c.redirect(pending.returnTo, 303);
+}
+
+/** The end of a sign-in: an assertion makes one session, however often its sealed copy is shown. */
+async function takeUp(c: Context, deps: AuthDeps, ways: WaysToSignIn, site: Site, come: Arrived): Promise<void> {
+  deleteCookie(c, cookieName(site, ARRIVED_COOKIE), cookieOptions(site, 0));
+  const now = deps.clock();
+  const first = await deps.signIns.useOnce(
+    onceIdOf(come.provider, come.assertionId, "taken up"),
+    now + ARRIVED_LIFETIME_MS,
+    now,
+  );
+  if (!first) notStartedHere();
+  const { provider } = ways.saml(come.provider);
+  const proof = { by: provider, since: come.issuedAt, toldAt: come.issuedAt, refreshToken: undefined };
+  await startSession(c, deps, site, signedIn(come), proof);
 }
 
 async function openArrived(c: Context, deps: AuthDeps, site: Site): Promise<Arrived> {
   const sealed = getCookie(c, cookieName(site, ARRIVED_COOKIE));
   const come = sealed === undefined ? undefined : await arrivedSealing.open(deps.tokenKey, sealed, deps.clock());
   return come !== undefined && come.provider === c.req.param("id") ? come : notStartedHere();
-}
-
-function proofOf({ provider, issuedAt }: Arrived, ways: WaysToSignIn): Proof {
-  return { by: ways.saml(provider).provider, since: issuedAt, refreshToken: undefined };
 }
 
 function signedIn({ id, name, groups, email }: Arrived): SignedIn {

@@ -77,9 +77,9 @@ export function samlSignIn(provider: SamlProvider, site: Site, clock: Clock): Sa
 }
 
 /** What an assertion is remembered by: as long as providers choose, and still no longer than a key may be. */
-export function onceIdOf(provider: string, assertionId: string): OnceId {
+export function onceIdOf(provider: string, assertionId: string, ...step: string[]): OnceId {
   return `saml:${createHash("sha256")
-    .update(JSON.stringify([provider, assertionId]))
+    .update(JSON.stringify([provider, assertionId, ...step]))
     .digest("hex")}` as OnceId;
 }
 

@@ -53,8 +53,8 @@ async function comeBack(c: Context, deps: AuthDeps, ways: WaysToSignIn, id: stri
   const pending = await takePending(c, deps, site);
   if (pending.kind !== "oidc" || pending.provider !== id) return notStartedHere();
   const who = await toldBy(c, deps, provider, () => signIn.finish(new URL(c.req.url).search, pending));
-  const { refreshToken } = who;
-  await startSession(c, deps, site, who, { by: provider, since: pending.begunAt, refreshToken });
+  const proof = { by: provider, since: pending.begunAt, toldAt: deps.clock(), refreshToken: who.refreshToken };
+  await startSession(c, deps, site, who, proof);
   return c.redirect(pending.returnTo, 303);
 }
 

@@ -158,3 +158,33 @@ describe("a write whose answer was lost, and which is sent again", () => {
     client.destroy();
   });
 });
+
+describe("a session that is forgotten while the store fails", () => {
+  it("is found by the next look, whichever request failed", async () => {
+    const client = dynamo.connect();
+    let failing = -1;
+    client.middlewareStack.add(
+      (next) => async (args) => {
+        if (failing-- === 0) throw Object.assign(new Error("no"), { name: "ValidationException" });
+        return next(args);
+      },
+      { step: "initialize" },
+    );
+    const broken = storesOf(client).sessions;
+    let failed = 0;
+    for (let nth = 0; nth < 8; nth++) {
+      const { sessions } = storesOf(dynamo.client);
+      await sessions.open(OPENING);
+      await sessions.close(OPENING.id, CLOSING);
+      failing = nth;
+      if (await broken.forget(OPENING.id).then(() => true, () => false)) continue; // prettier-ignore
+      failed++;
+      const before = await sessions.get(OPENING.id);
+      const listed = await sessions.closedBefore(CLOSING.endedAt + 1, 9);
+      expect([nth, listed]).toEqual([nth, before === undefined ? [] : [before]]);
+      for (const { id } of listed) await sessions.forget(id);
+      expect(await sessions.list({ principalId: OPENING.principalId, limit: 9 })).toEqual([]);
+    }
+    expect(failed).toBeGreaterThan(1);
+  });
+});

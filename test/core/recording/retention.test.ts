@@ -25,8 +25,8 @@ async function session(n: number, lives = false): Promise<SessionId> {
   return row.id;
 }
 
-const forget = (before: number, most = 1_000, remove = async (id: SessionId) => void removed.push(id)) =>
-  forgetEndedBefore({ sessions, remove }, before, most);
+const noted = async (id: SessionId): Promise<void> => void removed.push(id);
+const forget = (before: number, most = 1_000, remove = noted) => forgetEndedBefore({ sessions, remove }, before, most);
 
 describe("retention", () => {
   test("removes recordings and rows of sessions that ended before a time, and no others, however often it looks", async () => {
@@ -46,8 +46,35 @@ describe("retention", () => {
 
   test("leaves the row of a recording that could not be removed, for the next look", async () => {
     const id = await session(1);
-    await expect(forget(T0 + 5, 10, () => Promise.reject(new Error("disk")))).rejects.toThrow("disk");
+    await expect(forget(T0 + 5, 10, () => Promise.reject(new Error("disk")))).rejects.toMatchObject({
+      errors: [new Error("disk")],
+    });
     expect(await sessions.get(id)).toBeDefined();
     expect(await forget(T0 + 5)).toBe(1);
+  });
+
+  test("is not kept from the others by one that cannot be removed, and tells of it at the end", async () => {
+    const ids: SessionId[] = [];
+    for (let n = 1; n <= 250; n++) ids.push(await session(n));
+    const [stuck] = ids;
+    const remove = async (id: SessionId): Promise<void> => {
+      if (id === stuck) throw new Error("immutable");
+    };
+    await expect(forget(T0 + 1_000, 1_000, remove)).rejects.toThrow("1 sessions could not be forgotten, 249 were");
+    expect((await sessions.closedBefore(T0 + 1_000, 9)).map(({ id }) => id)).toEqual([stuck]);
+  });
+
+  test("gives up where nothing can be removed, and stops behind the session at hand when it is told to", async () => {
+    for (let n = 1; n <= 50; n++) await session(n);
+    let asked = 0;
+    const broken = async (): Promise<void> => {
+      asked++;
+      throw new Error("disk");
+    };
+    await expect(forget(T0 + 1_000, 1_000, broken)).rejects.toThrow("20 sessions could not be forgotten, 0 were");
+    expect(asked).toBe(20);
+    const stopping = new AbortController();
+    const remove = async (): Promise<void> => stopping.abort();
+    expect(await forgetEndedBefore({ sessions, remove }, T0 + 1_000, 1_000, stopping.signal)).toBe(1);
   });
 });

@@ -1,10 +1,11 @@
 import { randomBytes } from "node:crypto";
 import type { Hono } from "hono";
 import { beforeEach, describe, expect, test } from "vitest";
-import { DEVICE_GRANT } from "../../../core/identity/device-sign-in.ts";
+import { DEVICE_GRANT, parseUserCode } from "../../../core/identity/device-sign-in.ts";
 import { mintPass } from "../../../core/identity/pass.ts";
 import type { Principal, PrincipalId } from "../../../core/identity/principal.ts";
 import type { Pass, PassId } from "../../../core/ports/pass-store.ts";
+import type { UserCode } from "../../../core/ports/sign-in-store.ts";
 import { authApp } from "../../../functions/auth/app.ts";
 import type { AuthDeps } from "../../../functions/auth/deps.ts";
 import type { sqliteSessionStore } from "../../../local/session-store.ts";
@@ -134,6 +135,31 @@ describe("an administrator who ends somebody's access", () => {
     expect((await post("/auth/token", {}, { grant_type: DEVICE_GRANT, device_code: fresh.device_code })).status).toBe(
       200,
     );
+  });
+
+  test("ends what is live also where the renewal cannot be forgotten, and says that something failed", async () => {
+    const pass = await passOf(ALICE);
+    app = authApp({
+      ...deps,
+      signIns: { ...deps.signIns, keepRenewal: async () => Promise.reject(new Error("disk full")) },
+    });
+    expect((await end(ALICE.id)).status).toBe(500);
+    expect(await isRevoked(pass)).toBe(true);
+  });
+
+  test("wins over a decision on a device whose request had begun before it", async () => {
+    const { user_code = "" } = (await (await post("/auth/device", {}, {})).json()) as Record<string, string>;
+    const headers = await inBrowser(ALICE);
+    // The last question before the decision: it stands for a body that came late.
+    const late: AuthDeps["signIns"]["wrongCodes"] = async (...asked) => {
+      await deps.signIns.endAccess(ALICE.id, deps.clock() + 1);
+      return deps.signIns.wrongCodes(...asked);
+    };
+    app = authApp({ ...deps, signIns: { ...deps.signIns, wrongCodes: late } });
+    expect((await post("/auth/device/decision", headers, { user_code, decision: "approve" })).status).toBe(401);
+    expect((await deps.signIns.findUserCode(parseUserCode(user_code) as UserCode))?.decision).toEqual({
+      kind: "pending",
+    });
   });
 
   test("wins over a pass that is issued at the same moment: it is taken back before anybody has it", async () => {

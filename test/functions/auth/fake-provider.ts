@@ -27,6 +27,8 @@ export interface FakeProvider {
   pause: Promise<void>;
   /** Answers everything with 503. */
   down: boolean;
+  /** What it says to whoever asks for its keys, where it does not give them. */
+  keys: "published" | "503" | "no JSON" | "hung up";
   /** How often each path was asked for. */
   readonly asked: Map<string, number>;
   /** The token requests so far. */
@@ -60,6 +62,7 @@ export async function startFakeProvider(client: { id: string; secret: string }):
     renewal: "honest",
     pause: Promise.resolve(),
     down: false,
+    keys: "published",
     asked: new Map(),
     tokenRequests: [],
     rotate: async () => {
@@ -123,8 +126,10 @@ export async function startFakeProvider(client: { id: string; secret: string }):
   server.on("request", (request, response) => {
     const path = request.url ?? "";
     provider.asked.set(path, (provider.asked.get(path) ?? 0) + 1);
-    const answer = provider.down ? undefined : answers[path];
-    if (answer === undefined) response.writeHead(503).end();
+    const answer = provider.down || (path === "/jwks" && provider.keys === "503") ? undefined : answers[path];
+    if (path === "/jwks" && provider.keys === "hung up") response.destroy();
+    else if (path === "/jwks" && provider.keys === "no JSON") response.end("<html>");
+    else if (answer === undefined) response.writeHead(503).end();
     else
       void answer(request).then(({ status = 200, ...json }) =>
         response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(json)),

@@ -349,3 +349,30 @@ test("an assertion from before somebody's access was ended signs nobody in, nor 
   expect(browser.cookies.has(SESSION)).toBe(false);
   expect(await deps.people.find(id)).toBeUndefined();
 });
+
+test("groups count from the moment in which the provider told of them, however long the answer was under way", async () => {
+  const MINUTE = 60_000;
+  const id = `saml:${idp.IDP_ENTITY}|alice-7` as PrincipalId;
+  const good = async (): Promise<number> => ((await deps.people.find(id))?.freshUntil ?? 0) - deps.clock();
+  await signIn();
+  expect(await good()).toBeGreaterThan(4.9 * MINUTE);
+  await signIn({ issuedAt: -3 * MINUTE });
+  expect(await good()).toBeLessThanOrEqual(2 * MINUTE);
+  await signIn({ issuedAt: -4.9 * MINUTE });
+  expect(Math.abs((await good()) - MINUTE)).toBeLessThan(2_000);
+});
+
+test("what a browser brings to the address that takes an assertion up makes one session, however often it is brought", async () => {
+  const { requestId, relayState } = await browser.start();
+  const kept = new Map(browser.cookies);
+  const xml = idp.signed(idp.responseXml({ base: BASE, inResponseTo: requestId }), keys);
+  const form = new URLSearchParams({ SAMLResponse: Buffer.from(xml).toString("base64"), RelayState: relayState });
+  const app = authApp(deps);
+  const headers = { "content-type": "application/x-www-form-urlencoded" };
+  const taken = await app.request(`${BASE}/auth/saml/corp/acs`, { method: "POST", body: form.toString(), headers });
+  const [arrived = ""] = taken.headers.getSetCookie()[0]?.split(";") ?? [];
+  const cookie = [...[...kept].map(([name, value]) => `${name}=${value}`), arrived].join("; ");
+  const finish = async (): Promise<number> =>
+    (await app.request(`${BASE}/auth/saml/corp/finish`, { headers: { cookie } })).status;
+  expect([await finish(), await finish(), await finish()]).toEqual([303, 401, 401]);
+});
