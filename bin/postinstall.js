@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 const root = fileURLToPath(new URL("..", import.meta.url));
 const headers = process.env.SALLYPORT_NODE_HEADERS ?? `${root}node_modules/node-${process.platform}-${process.arch}`;
 const built = `${root}node_modules/ssh2/lib/protocol/crypto/build`;
+const addon = `${built}/Release/sshcrypto.node`;
 const slower = (why) => process.stderr.write(`ssh2's fast ciphers could not be built; SSH will be slower.\n${why}\n`);
 
 if (existsSync(`${headers}/include`)) {
@@ -15,11 +16,11 @@ if (existsSync(`${headers}/include`)) {
     encoding: "utf8",
     env: { ...process.env, CXXFLAGS: `${process.env.CXXFLAGS ?? ""} -include ${root}bin/object-wrap.h` },
   });
-  if (ran.status !== 0) slower(ran.stderr);
+  // The package's own script ends well where the compiler failed.
+  if (ran.status !== 0 || !existsSync(addon)) slower(ran.stderr);
 }
 
 // Whoever has built it: with Node's own ObjectWrap it would abort the process some day (object-wrap.h).
-const addon = `${built}/Release/sshcrypto.node`;
 if (existsSync(addon) && readFileSync(addon).includes("RemoveEnvironmentCleanupHook")) {
   rmSync(built, { recursive: true });
   slower("What was built would abort the process when garbage is collected.");

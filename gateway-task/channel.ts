@@ -72,6 +72,7 @@ export function streamChannel<To extends Side>(socket: net.Socket): Channel<To> 
       socket.on("end", () => end(true));
       socket.on("close", () => end(false));
       if (socket.destroyed) return end(false);
+      if (socket.readableEnded) return end(true); // before anybody listened
       socket.on("data", (bytes: Buffer) => {
         if (closing) return;
         try {

@@ -59,14 +59,15 @@ const postgresConnection = z
     path: ["target", "tls", "mode"],
   });
 
-/** A line of a target's `/etc/ssh/ssh_host_*_key.pub` (sshd(8), AUTHORIZED_KEYS FILE FORMAT): type, base64, and maybe a comment. */
+/**
+ * A line of a target's `/etc/ssh/ssh_host_*_key.pub`, or of the `.pub` file of one that signs certificates (sshd(8), AUTHORIZED_KEYS FILE
+ * FORMAT): type, base64, and maybe a comment.
+ */
 const publicKeyLine = z
   .string()
   .max(8_192)
-  .regex(/^[a-z0-9@.-]+ [A-Za-z0-9+/]+={0,2}(?: .*)?$/, "a public key as in ssh_host_ed25519_key.pub: type and base64");
-
-/** The public key of one that signs certificates, as in the `.pub` file that `ssh-keygen` wrote. */
-const authorityLine = publicKeyLine.refine(isAcceptedKey, "must be an ed25519, ECDSA or RSA key");
+  .regex(/^[a-z0-9@.-]+ [A-Za-z0-9+/]+={0,2}(?: .*)?$/, "a public key as in ssh_host_ed25519_key.pub: type and base64")
+  .refine(isAcceptedKey, "must be an ed25519, ECDSA or RSA key");
 
 function isAcceptedKey(line: string): boolean {
   try {
@@ -84,7 +85,7 @@ const sshTarget = z
     /** The keys that the target may show. There is no trust on first use. */
     hostKeys: z.array(publicKeyLine).max(16).default([]),
     /** Or who may have certified its key, as `@cert-authority` in a known_hosts file (sshd(8), SSH_KNOWN_HOSTS FILE FORMAT). */
-    hostCertificateAuthorities: z.array(authorityLine).max(16).default([]),
+    hostCertificateAuthorities: z.array(publicKeyLine).max(16).default([]),
     /** The name that a certificate must be for, where it is not the host. */
     hostPrincipal: z.string().min(1).max(255).optional(),
   })
@@ -100,7 +101,7 @@ const sshConnection = z.strictObject({
   protocol: z.literal("ssh"),
   target: sshTarget,
   /** Who may certify people's keys for signing in here: a certificate is for whoever it names by their address or id. */
-  userCertificateAuthorities: z.array(authorityLine).max(16).default([]),
+  userCertificateAuthorities: z.array(publicKeyLine).max(16).default([]),
   /** What a shell is: one of the target's, or one of the gateway's that judges each line, and runs it by itself. */
   shell: z.enum(["open", "guarded"]).default("open"),
   credentials: z.union([

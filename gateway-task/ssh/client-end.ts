@@ -1,3 +1,4 @@
+import { SallyportError } from "../../core/errors.ts";
 import type { Channel } from "./channels.ts";
 import { MESSAGE, message } from "./messages.ts";
 import type { Passage } from "./passage.ts";
@@ -27,6 +28,8 @@ export class ClientEnd {
   #room: number;
   #waiting: Waiting[] = [];
   #waits = 0;
+  /** Bytes that the client may send now. */
+  #open: number;
   /** Bytes that were read, and not yet given back to the client's view of our window. */
   #read: number;
   #last: (() => void) | undefined;
@@ -38,6 +41,7 @@ export class ClientEnd {
     this.#channel = channel;
     this.#window = window;
     this.#room = channel.room.window;
+    this.#open = given;
     this.#read = window - given;
   }
 
@@ -53,6 +57,12 @@ export class ClientEnd {
   granted(bytes: number): void {
     this.#room += bytes;
     this.#flush();
+  }
+
+  /** So many bytes have come of the client's. Throws `protocol-violation` for more than it was given (RFC 4254 §5.2). */
+  came(bytes: number): void {
+    this.#open -= bytes;
+    if (this.#open < 0) throw new SallyportError("protocol-violation", "the client sent more than its window");
   }
 
   /** So many bytes of the client's have been used, and as many more may come. */
@@ -72,6 +82,7 @@ export class ClientEnd {
       if (status !== undefined) this.#passage.say(MESSAGE.channelRequest, client, "exit-status", false, status);
       this.#passage.say(MESSAGE.channelEof, client);
       this.#passage.say(MESSAGE.channelClose, client);
+      this.#over = true; // the client may use the number again as soon as it has read that
       closed();
     };
     this.#flush();
@@ -116,6 +127,7 @@ export class ClientEnd {
   #grant(): void {
     if (this.#over || this.#waits > HIGH_WATER_MARK || this.#read < this.#window / 2) return;
     this.#passage.say(MESSAGE.channelWindowAdjust, this.#channel.client, this.#read);
+    this.#open += this.#read;
     this.#read = 0;
   }
 }

@@ -19,8 +19,8 @@ export interface Via {
   readonly connections: readonly string[];
 }
 
-/** Serves a client that comes by this socket. False: too many of its address are signing in. */
-export type TakeJump = (socket: net.Socket, via: Via) => boolean;
+/** Serves a client that comes by this socket; or tells why not. */
+export type TakeJump = (socket: net.Socket, via: Via) => string | undefined;
 
 /**
  * The gateway's end of a forward that leads to a target which it knows: what the client then does there by SSH ends at the gateway,
@@ -40,9 +40,9 @@ export class Jump {
     this.#channel = channel;
     this.#client = new ClientEnd(passage, channel, { window: WINDOW, given: WINDOW });
     this.#socket = new ChannelSocket({
-      written: (bytes, sent) => this.#written(bytes, sent),
-      read: (bytes) => this.#client.used(bytes),
-      ended: () => this.#ended(),
+      written: (bytes, sent) => passage.byItself(() => this.#written(bytes, sent)),
+      read: (bytes) => passage.byItself(() => this.#client.used(bytes)),
+      ended: () => passage.byItself(() => this.#ended()),
     });
   }
 
@@ -64,13 +64,14 @@ export class Jump {
     this.#passage.asked(bytes);
     switch (type) {
       case MESSAGE.channelData:
-        return this.#socket.said(Buffer.from(bytes.subarray(DATA_AT)));
+        return this.#said(bytes.subarray(DATA_AT));
       case MESSAGE.channelEof:
         return this.#socket.saidAll();
       case MESSAGE.channelRequest:
         return this.#refuse(new MessageFields(bytes, DATA_AT - 4));
       case MESSAGE.channelClose:
         this.#channels.closed(this.#channel, "client");
+        if (this.#over) return;
         this.#client.abandon();
         this.#socket.destroy();
         return this.#close();
@@ -84,17 +85,27 @@ export class Jump {
     this.#socket.destroy();
   }
 
+  #said(bytes: Buffer): void {
+    if (this.#over) return; // it has not read yet that we have closed the channel
+    this.#client.came(bytes.length);
+    this.#socket.said(Buffer.from(bytes));
+  }
+
   #refuse(fields: MessageFields): void {
     fields.bytes();
+    if (this.#over) return;
     if (fields.boolean()) this.#passage.say(MESSAGE.channelFailure, this.#channel.client);
   }
 
+  /** `sent` is called when the client's window has taken it all, and the client's own connection, too. */
   #written(bytes: Buffer, sent: () => void): void {
     let left = bytes.length;
     if (left === 0) return sent();
     this.#client.write(bytes, false, (count) => {
       left -= count;
-      if (left === 0) sent();
+      const keptUp = left > 0 || this.#passage.toClient.keptUp();
+      if (keptUp instanceof Promise) void keptUp.then(sent);
+      else if (left === 0) sent();
     });
   }
 
@@ -129,7 +140,7 @@ class ChannelSocket extends Duplex {
   #unread = 0;
 
   constructor(events: SocketEvents) {
-    super({ allowHalfOpen: true });
+    super({ allowHalfOpen: false });
     this.#events = events;
     this.once("close", () => events.ended());
   }
@@ -152,9 +163,13 @@ class ChannelSocket extends Duplex {
     this.#give();
   }
 
-  /** Whoever writes may use the memory again as soon as it is sent: what waits for the client's window has its own. */
+  /**
+   * Whoever writes may use the memory again once the channel is closed: what waits for the client's window has its own. And they may be
+   * in the midst of a message of the other session's, so that it is not gone on with at once.
+   */
   override _write(bytes: Buffer, _encoding: BufferEncoding, done: () => void): void {
-    this.#events.written(Buffer.from(bytes), done);
+    const copy = Buffer.from(bytes);
+    process.nextTick(() => this.#events.written(copy, done));
   }
 
   override _final(done: () => void): void {

@@ -55,6 +55,12 @@ export class Lane<To extends Side> {
     else this.#send(permit, undefined);
   }
 
+  /** Whether whoever produces may go on, but for those that are paused; if not, it resolves when they may, or the peer is gone. */
+  keptUp(): true | Promise<void> {
+    if (!this.#busy && !this.#to.isFull) return true;
+    return this.#settled.then(() => this.#to.drained());
+  }
+
   /** Resolves when all that was passed so far has been handed to the leg, or cannot be. */
   settled(): Promise<void> {
     return this.#settled;

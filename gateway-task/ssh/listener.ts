@@ -18,6 +18,8 @@ interface SshListenerOptions {
   readonly listen: { readonly host: string; readonly port: number };
   /** A private key in OpenSSH's or PEM format, the same in every task. */
   readonly hostKey: string | Buffer;
+  /** How long a client may take from its first byte until it says who it is, if not as long as by default. */
+  readonly greetingTimeoutMs?: number;
 }
 
 export interface SshListener {
@@ -31,33 +33,36 @@ export async function listenForSsh(deps: SshListenerDeps): Promise<SshListener> 
   const limits = newSourceLimits();
   const options = { hostKeys: [deps.hostKey], algorithms: ALGORITHMS, ident: "Sallyport" };
   const ssh = new ssh2.Server(options);
-  const callers = new WeakMap<net.Socket, Omit<Caller, "software">>();
-  const greet = (socket: net.Socket, client: string, via?: Via): boolean => {
-    const release = limits.admit(client.slice(0, client.lastIndexOf(":")));
+  const callers = new WeakMap<net.Socket, Omit<Caller, "software"> & { readonly late: NodeJS.Timeout }>();
+  let closed = false;
+  const greet = (socket: net.Socket, client: string, via?: Via): string | undefined => {
     socket.on("error", () => {}); // the close that follows says it
+    if (closed) return "the gateway is shutting down: connect again";
+    const release = limits.admit(client.slice(0, client.lastIndexOf(":")));
     if (release === undefined) {
       deps.logger.warn({ client }, "too many connections of one address are signing in");
-      return false;
+      return "too many connections of your address are signing in";
     }
-    const late = setTimeout(() => socket.destroy(), GREETING_TIMEOUT_MS);
-    const arrived = (): void => {
+    const late = setTimeout(() => socket.destroy(), deps.greetingTimeoutMs ?? GREETING_TIMEOUT_MS);
+    socket.once("close", () => {
       clearTimeout(late);
       release();
-    };
-    socket.once("close", arrived);
-    callers.set(socket, { client, via, arrived });
+    });
+    callers.set(socket, { client, via, arrived: release, late });
     ssh.injectSocket(socket);
-    return true;
+    return undefined;
   };
   const jump: TakeJump = (socket, via) => greet(socket, via.client, via);
   const logInDeps = { ...deps, passForKey: passesForKeys(deps), passForCertificate: passesForCertificates(deps), jump };
   ssh.on("connection", (connection: Connection, { header }: ClientInfo) => {
     const caller = callers.get(socketOf(connection));
     if (caller === undefined) return void connection.end();
+    // From there on it has the deadlines of a log-in, which waits for people.
+    connection.once("authentication", () => clearTimeout(caller.late));
     serveLogIn(connection, { ...caller, software: header.versions.software }, logInDeps);
   });
   const server = net.createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEPALIVE_MS }, (socket) => {
-    if (!greet(socket, `${socket.remoteAddress ?? ""}:${socket.remotePort ?? 0}`)) socket.destroy();
+    if (greet(socket, `${socket.remoteAddress ?? ""}:${socket.remotePort ?? 0}`) !== undefined) socket.destroy();
   });
   await new Promise<void>((done, failed) => {
     server.once("error", failed);
@@ -66,5 +71,9 @@ export async function listenForSsh(deps: SshListenerDeps): Promise<SshListener> 
   server.on("error", (error) => deps.logger.error({ err: error }, "the SSH listener failed"));
   const { port } = server.address() as net.AddressInfo;
   deps.logger.info({ host: deps.listen.host, port, fastCiphers: HAS_FAST_CIPHERS }, "listening for SSH");
-  return { port, close: () => void server.close() };
+  const close = (): void => {
+    closed = true;
+    server.close();
+  };
+  return { port, close };
 }

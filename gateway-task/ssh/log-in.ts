@@ -221,7 +221,7 @@ class LogIn {
       this.#deps,
       login,
       ({ connection: named, pass: { principal }, recorder }, credentials) => {
-        const called = `sallyport session ${recorder.session} of ${principal.name} (${principal.id})`;
+        const called = `sallyport session ${recorder.session} of ${principal.id} (${principal.name})`;
         return openTarget(named, credentials, { called, clock: this.#deps.clock, signal });
       },
       { told, signal },

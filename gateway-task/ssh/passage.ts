@@ -116,14 +116,16 @@ export class Passage {
 
   /** Does something later, if the session still lives then. */
   later(milliseconds: number, action: () => void): NodeJS.Timeout {
-    const act = (): void => {
-      try {
-        if (!this.#over) action();
-      } catch (error) {
-        this.fail(error);
-      }
-    };
-    return setTimeout(act, milliseconds).unref();
+    return setTimeout(() => this.byItself(action), milliseconds).unref();
+  }
+
+  /** Does something that no message of a peer's has led to, if the session still lives: what it throws ends the session. */
+  byItself(action: () => void): void {
+    try {
+      if (!this.#over) action();
+    } catch (error) {
+      this.fail(error);
+    }
   }
 
   /** Whether there are policies at all. */

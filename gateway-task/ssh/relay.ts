@@ -16,6 +16,9 @@ import type { SessionMasks } from "./masking/session-masks.ts";
 import { Passage } from "./passage.ts";
 import { answerOf, Replies } from "./replies.ts";
 
+/** What a channel that ends here must take at a time (RFC 4253 §6.1 has 32 KiB): else each byte would be a message. */
+const MIN_PACKET = 1_024;
+const TINY_PACKETS = `the gateway needs packets of ${MIN_PACKET} bytes at least`;
 /** Global requests that are passed on unjudged. */
 const HARMLESS_GLOBALS: ReadonlySet<string> = new Set([
   "keepalive@openssh.com",
@@ -47,8 +50,8 @@ export interface RelayDeps extends DeciderDeps {
   readonly guarded: string | undefined;
   /** What of the gateway's own a forward leads to, if it does: that is not reached through a target. */
   readonly ours: (to: { readonly host: string; readonly port: number }) => Destination | undefined;
-  /** Serves a client that jumps to one of these connections; false: too many are signing in. */
-  readonly jump: (socket: net.Socket, connections: readonly string[]) => boolean;
+  /** Serves a client that jumps to one of these connections; or tells why not. */
+  readonly jump: (socket: net.Socket, connections: readonly string[]) => string | undefined;
   /** What is masked of what the target shows; undefined: nothing. */
   readonly masks: SessionMasks | undefined;
 }
@@ -208,9 +211,11 @@ export class Relay {
       if (channel === undefined) return refuse("the session has too many channels", OPEN_FAILURE.resourceShortage);
       channel.room.window = window;
       channel.room.packet = packet;
-      if (kind === "session" && this.#deps.guarded !== undefined) channel.given = new GivenRequests();
+      if (guarded) channel.given = new GivenRequests();
       this.#passage.pass(request, { sender: channel.shown, senderAt });
     };
+    const guarded = kind === "session" && this.#deps.guarded !== undefined;
+    if (guarded && packet < MIN_PACKET) return refuse(TINY_PACKETS);
     if (kind === "session") return go();
     if (kind !== "direct-tcpip" && kind !== "direct-streamlocal@openssh.com")
       return refuse("the gateway does not pass channels of this kind", OPEN_FAILURE.unknownType);
@@ -219,6 +224,7 @@ export class Relay {
     const ours = this.#deps.ours(to);
     if (ours === undefined) return this.#ask({ kind: "forward", ...to }, go, refuse);
     if ("refused" in ours) return refuse(ours.refused);
+    if (packet < MIN_PACKET) return refuse(TINY_PACKETS);
     const channel = isOurs(sender) ? undefined : this.#channels.open("client", sender, kind);
     if (channel === undefined) return refuse("the session has too many channels", OPEN_FAILURE.resourceShortage);
     channel.room.window = window;
@@ -230,7 +236,8 @@ export class Relay {
   #jump(channel: Channel, request: Buffer, to: { host: string; port: number }, connections: readonly string[]): void {
     this.#passage.asked(request);
     const jump = new Jump(this.#passage, this.#channels, channel);
-    if (this.#deps.jump(jump.socket, connections)) {
+    const why = this.#deps.jump(jump.socket, connections);
+    if (why === undefined) {
       channel.jump = jump;
       this.#jumps.add(jump);
       jump.socket.once("close", () => this.#jumps.delete(jump));
@@ -239,7 +246,6 @@ export class Relay {
     }
     this.#channels.closed(channel, "client");
     this.#channels.closed(channel, "target");
-    const why = "too many connections of your address are signing in";
     this.#passage.say(MESSAGE.channelOpenFailure, channel.client, OPEN_FAILURE.resourceShortage, why, "");
   }
 

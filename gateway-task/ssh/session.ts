@@ -25,7 +25,7 @@ export function openRelay(
   const who = { principal: requester, connection: { name, environment } };
   const gate = new Gate({ policies: deps.policies, who, clock: deps.clock });
   const ours = (to: { host: string; port: number }): Destination | undefined => destination(deps.connections(), to);
-  const jump = (socket: net.Socket, connections: readonly string[]): boolean =>
+  const jump = (socket: net.Socket, connections: readonly string[]): string | undefined =>
     deps.jump(socket, { session, client: login.client, connections });
   const masks = masking && new SessionMasks(masking, (values) => relay.record({ type: "masked", values }));
   const guarded = connection.shell === "guarded" ? name : undefined;

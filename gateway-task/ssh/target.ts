@@ -42,6 +42,7 @@ export async function openTarget(
     client.on("error", (error) => failed(faultOf(error, target, user, trust.shown)));
     signal.addEventListener("abort", () => failed(signal.reason), { once: true });
   });
+  ready.catch(() => {}); // where what follows throws, nobody waits for it
   client.on("keyboard-interactive", (_name, _instructions, _language, prompts, answer) => {
     answer(prompts.map(() => secret ?? ""));
   });

@@ -135,7 +135,7 @@ describe("a target that trusts an authority of ours", () => {
         text: "in\n3000000\n",
       });
       expect(server.said()).toMatch(
-        /Accepted publickey for \S+ .*ED25519-CERT .*ID sallyport session [0-9a-f-]{36} of Ana \(test\|Ana\)/,
+        /Accepted publickey for \S+ .*ED25519-CERT .*ID sallyport session [0-9a-f-]{36} of test\|Ana \(Ana\)/,
       );
     },
   );

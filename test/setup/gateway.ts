@@ -86,6 +86,7 @@ export interface TestGatewayOptions {
   readonly targetTokens?: TargetTokens;
   /** A connection `web`, by SSH, and a port for it. */
   readonly ssh?: TestSshTarget;
+  readonly greetingTimeoutMs?: number;
   /** More connections to the same target by SSH: by name, the groups that may use them. */
   readonly alsoSsh?: Readonly<Record<string, readonly string[]>>;
   /** Another gateway, whose stores this one shares, as two tasks do. Close this one first. */
@@ -171,6 +172,7 @@ export async function startTestGateway(options: TestGatewayOptions): Promise<Tes
       ...state,
       listen: { host: "127.0.0.1", port: 0 },
       hostKey: hostKey.privateKey,
+      ...(options.greetingTimeoutMs !== undefined && { greetingTimeoutMs: options.greetingTimeoutMs }),
       deviceLink: (userCode) => `https://sallyport.test/device?user_code=${userCode}`,
     },
   });
