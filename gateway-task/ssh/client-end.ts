@@ -7,6 +7,8 @@ import type { Passage } from "./passage.ts";
 const WINDOW = 64 << 10;
 /** What waits for the client's window, above which nothing more of the client's is read. */
 const HIGH_WATER_MARK = 64 << 10;
+/** More than any output may be ahead of the client's window: what is left is texts and echoes of ours, for a client that ignores ours. */
+const MAX_WAITING = 4 << 20;
 /** RFC 4254 §5.2 SSH_EXTENDED_DATA_STDERR. */
 const STDERR = 1;
 /** Fields of a message of data before the data. */
@@ -45,11 +47,13 @@ export class ClientEnd {
     this.#read = window - given;
   }
 
-  /** @param sent is told as it leaves, by how much */
+  /** @param sent is told as it leaves, by how much. Throws `limit-exceeded` where too much waits for the client already */
   write(bytes: Buffer, error = false, sent?: (bytes: number) => void): void {
     if (this.#over || bytes.length === 0) return;
     this.#waiting.push({ bytes, error, sent });
     this.#waits += bytes.length;
+    if (this.#waits > MAX_WAITING)
+      throw new SallyportError("limit-exceeded", "the client sends on, and does not read what it is shown");
     this.#flush();
   }
 

@@ -1,6 +1,7 @@
 import type net from "node:net";
 import { beforeEach, describe, expect, test } from "vitest";
 import { type Channel, Channels } from "../../../gateway-task/ssh/channels.ts";
+import { ClientEnd } from "../../../gateway-task/ssh/client-end.ts";
 import { Jump } from "../../../gateway-task/ssh/jump.ts";
 import type { Leg } from "../../../gateway-task/ssh/leg.ts";
 import { MESSAGE, message, MessageFields } from "../../../gateway-task/ssh/messages.ts";
@@ -12,6 +13,7 @@ const NUMBER = 5;
 const WINDOW = 1 << 20;
 const FRAME = 4;
 
+let passage: Passage;
 let channels: Channels;
 let channel: Channel;
 let jump: Jump;
@@ -42,9 +44,7 @@ function open(window = 2 ** 31, packet = 32 << 10): void {
   };
   const deps = { gate: { judges: false } } as never;
   const legOf = <To extends Side>(): Leg<To> => leg as unknown as Leg<To>;
-  const passage = new Passage(recorder as unknown as SessionRecorder, legOf(), legOf(), deps, (error) =>
-    failed.push(error),
-  );
+  passage = new Passage(recorder as unknown as SessionRecorder, legOf(), legOf(), deps, (error) => failed.push(error));
   channels = new Channels();
   channel = channels.open("client", NUMBER, "direct-tcpip") as Channel;
   channel.room.window = window;
@@ -150,4 +150,13 @@ describe("what is said to a jump's client", () => {
     await turn();
     expect(failed).toEqual([fault]);
   });
+});
+
+test("a client that sends on and gives no window for what it is shown in a guarded shell is sent away: memory is bounded", () => {
+  channel.room.window = 0;
+  const end = new ClientEnd(passage, channel);
+  const flood = (): void => {
+    for (let n = 0; n < 200; n++) end.write(Buffer.alloc(32 << 10));
+  };
+  expect(flood).toThrow("the client sends on, and does not read what it is shown");
 });
