@@ -15,6 +15,7 @@ import { untilStopped } from "./until-stopped.ts";
  * the process starts it again. Throws as `serve` does, and `bad-request` for what cannot be meant.
  */
 export async function runServe(flags: ServeFlags): Promise<void> {
+  process.stderr.on("error", () => {}); // a log that cannot be written, to a full disk say, ends no session
   const short = process.stderr.isTTY && flags.json !== true;
   const logger = newLogger(process.stderr, { level: flags.logLevel, short });
   const stopped = untilStopped((text) => logger.info(text)); // also while it starts

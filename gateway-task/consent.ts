@@ -115,18 +115,37 @@ async function decision(
   { record, told, signal }: Witness,
 ): Promise<Decision> {
   const { id } = waiting;
+  const unless = (what: string) => (error: unknown) => logger.warn({ err: error, approval: id }, what);
+  let cancel: (() => void) | undefined;
   const gaveUp = new Promise<Decision>((done) => {
-    const cancel = (): void => {
-      approvals.cancel(id).catch((error: unknown) => logger.warn({ err: error, approval: id }, "a request stays open"));
-      // At once: the recording of a session that ends is about to be sealed.
-      void record(approvalEvent(id, asked, { kind: "cancelled" }));
+    cancel = () => {
+      attempt(() => approvals.cancel(id), unless("a request stays open"));
+      // At once: the recording of a session that ends is about to be sealed. Or it is what has ended it, and takes nothing more:
+      // what a listener of a signal throws would end the process.
+      attempt(
+        () => record(approvalEvent(id, asked, { kind: "cancelled" })),
+        unless("a cancelled request is not recorded"),
+      );
       done({ kind: "cancelled" });
     };
     if (signal.aborted) cancel();
     else signal.addEventListener("abort", cancel, { once: true });
   });
-  if (!signal.aborted) told(waiting);
-  return Promise.race([gaveUp, approvals.decided(id, signal)]);
+  try {
+    if (!signal.aborted) told(waiting);
+    return await Promise.race([gaveUp, approvals.decided(id, signal)]);
+  } finally {
+    if (cancel) signal.removeEventListener("abort", cancel);
+  }
+}
+
+/** Hears of what an action throws, at once or later. */
+function attempt(action: () => void | Promise<void>, failed: (error: unknown) => void): void {
+  try {
+    Promise.resolve(action()).catch(failed);
+  } catch (error) {
+    failed(error);
+  }
 }
 
 /** What became of a request. */

@@ -2,7 +2,7 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { hostname } from "node:os";
 import { createSecureContext } from "node:tls";
-import { type Logger, pino } from "pino";
+import type { Logger } from "pino";
 import { followConfiguration } from "../aws/configuration.ts";
 import { type AwsState, awsState } from "../aws/state.ts";
 import { CLOSE_WITHIN_SECONDS, taskSettings } from "../aws/task-settings.ts";
@@ -17,7 +17,7 @@ import { startHealth } from "./health.ts";
 import { untilOver } from "./lifetime.ts";
 import { startMetrics } from "./metrics.ts";
 import { stopSignal } from "./stop-signal.ts";
-import { taskLog } from "./task-log.ts";
+import { taskLog, taskOutput } from "./task-log.ts";
 import { protectWhileLive } from "./task-protection.ts";
 
 type Settings = ReturnType<typeof taskSettings>;
@@ -26,8 +26,7 @@ type Desk = ReturnType<typeof approvalDesk>;
 const HOUR_MS = 3_600_000;
 
 const counters = newCounters();
-/** Written at once: what a task says last is what is looked for. */
-const stdout = pino.destination({ dest: 1, sync: true });
+const stdout = taskOutput();
 let logger: Logger = taskLog("info", counters, stdout);
 const stopped = stopSignal((signal) => logger.info({ signal }, "told to stop"));
 const status = await run().then(

@@ -1,6 +1,17 @@
 import { type DestinationStream, type Logger, pino } from "pino";
 import type { Counters } from "./counters.ts";
 
+/**
+ * Where the task writes: at once, since what it says last is what is looked for. What cannot be written is lost and ends nothing: sessions
+ * do not hang on the disk or the driver of a log.
+ * @param to a file descriptor, standard output as a rule
+ */
+export function taskOutput(to = 1): ReturnType<typeof pino.destination> {
+  const output = pino.destination({ dest: to, sync: true });
+  output.on("error", () => {});
+  return output;
+}
+
 /** pino's number of `error`. */
 const ERROR = 50;
 

@@ -148,7 +148,11 @@ function watching(
     timers.set(
       entry,
       setTimeout(() => {
-        lookInto(entry);
+        try {
+          lookInto(entry);
+        } catch (thrown) {
+          failed(thrown as Error); // its file is read all the same
+        }
         void reloads[entry]?.();
       }, SETTLE_MS),
     );

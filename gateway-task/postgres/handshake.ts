@@ -46,8 +46,14 @@ export async function greet(
   const [first = 0] = await readExactly(plain, 1, signal);
   plain.unshift(Buffer.from([first]));
   if (first === TLS_HANDSHAKE) {
-    socket = await encrypt(plain, options, signal, true);
-    switched(socket);
+    const secure = await encrypt(plain, options, signal);
+    switched((socket = secure));
+    // §54.2.10: a direct connection must negotiate ALPN, so that a request meant for another protocol is not taken for ours.
+    if (secure.alpnProtocol !== ALPN)
+      throw new SallyportError(
+        "protocol-violation",
+        `a direct TLS connection must negotiate the ALPN protocol "${ALPN}"`,
+      );
   } else if (options.directTls === true)
     throw new SallyportError("tls-required", "this port takes TLS from the first byte alone", {
       hint: "Connect with sslnegotiation=direct (libpq 17), or to the gateway's port for PostgreSQL.",
@@ -67,7 +73,7 @@ export async function greet(
       throw new SallyportError("protocol-violation", "bytes were sent behind an encryption request"); // CVE-2021-23214
     socket.write(accepted ? ACCEPTED : DECLINED);
     if (!accepted) continue;
-    socket = await encrypt(plain, options, signal, false);
+    socket = await encrypt(plain, options, signal);
     switched(socket);
   }
 }
@@ -86,12 +92,7 @@ function demandLoopback(socket: net.Socket, options: HandshakeOptions): void {
   });
 }
 
-async function encrypt(
-  plain: net.Socket,
-  options: HandshakeOptions,
-  signal: AbortSignal,
-  direct: boolean,
-): Promise<tls.TLSSocket> {
+async function encrypt(plain: net.Socket, options: HandshakeOptions, signal: AbortSignal): Promise<tls.TLSSocket> {
   if (options.tls === undefined)
     throw new SallyportError("protocol-violation", "this port does not speak TLS", {
       hint: "Connect with sslmode=disable, which is possible from this machine only.",
@@ -117,12 +118,6 @@ async function encrypt(
     secure.once("close", lost);
     signal.addEventListener("abort", aborted);
   });
-  // §54.2.10: a direct connection must negotiate ALPN, so that a request meant for another protocol is not taken for ours.
-  if (direct && secure.alpnProtocol !== ALPN)
-    throw new SallyportError(
-      "protocol-violation",
-      `a direct TLS connection must negotiate the ALPN protocol "${ALPN}"`,
-    );
   return secure;
 }
 

@@ -241,6 +241,7 @@ export class Relay {
 
   async #showLater(permit: Permit<"client"> | Promise<Permit<"client">>): Promise<void> {
     this.#showing = true;
+    if (permit instanceof Promise) permit.catch(() => {}); // heard below: it may reject while something is told
     await this.#telling;
     await this.#sendLater(permit, this.#client);
     this.#showing = false;

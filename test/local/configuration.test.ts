@@ -1,5 +1,5 @@
 import { EventEmitter, once } from "node:events";
-import { mkdir, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pino } from "pino";
@@ -81,6 +81,16 @@ describe("the watched configuration", () => {
     expect(policies()).toBe(before);
     await put("policies/a.cedar", policy("b"));
     expect(await logged()).toMatchObject({ level: 30, from: before.version });
+  });
+
+  test("goes on where an entry of the folder cannot be watched, and says so", async () => {
+    const { policies } = await start();
+    await logged();
+    await symlink("masking.yaml", join(folder, "masking.yaml"));
+    expect(await logged()).toMatchObject({ level: 50, msg: "the configuration cannot be followed" });
+    expect(await logged()).toMatchObject({ level: 50, part: "masking.yaml" });
+    await put("policies/a.cedar", policy("a"));
+    expect(await logged()).toMatchObject({ part: "policies", to: policies().version });
   });
 
   test("is never unguarded again once it was guarded, and follows another folder in the first one's place", async () => {
