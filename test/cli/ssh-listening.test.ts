@@ -4,9 +4,10 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { sshListening } from "../../cli/ssh-listening.ts";
 import { parseConnections } from "../../core/config/connections.ts";
+import { newHostKey } from "../../gateway-task/ssh/host-key.ts";
 
 const URL_OF_PAGES = "https://sallyport.example";
-const target = { host: "h", hostKeys: ["ssh-ed25519 AAAA"] };
+const target = { host: "h", hostKeys: [newHostKey().publicKey] };
 const WITH_SSH = parseConnections({
   connections: { web: { protocol: "ssh", target, credentials: { user: "u", key: { secret: "k" } }, access: [] } },
 });
