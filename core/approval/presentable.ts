@@ -3,23 +3,24 @@ import { redactPasses } from "../identity/pass.ts";
 import { visibleLines } from "../recording/visible.ts";
 
 /** How far behind the cut it is looked for the end of a secret. */
-const LONGEST_SECRET = 8_192;
-const REDACTED = "[redacted]";
+const LONGEST_SECRET = 16_384;
 
 /**
- * What looks like a secret, wherever it stands. The gateway has taken the secrets out that the grammar tells; these are those
- * that only their look tells. No pattern looks further ahead than a bound, or gives up after looking far: time stays linear.
+ * What looks like a secret. The gateway has taken the secrets out that the grammar tells; these are those that only their look tells. Whoever
+ * asks has written the text, and must not hide by it what it does: a pattern hides one value without a blank, a quote, a bracket, a
+ * semicolon or whatever else code needs, and never what ends a string or a comment. No pattern looks further than a bound: time stays linear.
  */
-const SECRETS: readonly (readonly [RegExp, string])[] = [
-  [/-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]{0,40}PRIVATE KEY-----|$)/g, REDACTED],
-  [/\b(?:AKIA|ASIA)[0-9A-Z]{16}\b/g, REDACTED],
-  [/\beyJ[\w-]{8,2048}\.[\w-]{8,4096}\.[\w-]*/g, REDACTED],
-  [/\b(Bearer\s{1,4})[\w.~+/=-]{8,}/gi, `$1${REDACTED}`],
-  [
-    /\b(\w{0,32}(?:password|passwd|passphrase|secret|api_?key|access_?key|token)"?\s{0,4}(?::|=>?|\bTO\b)?\s{0,4})E?'[^']*(?:'|$)/gi,
-    `$1'${REDACTED}'`,
-  ],
-  [/(:\/\/[^\s:/@']{1,64}:)[^\s@'/]{1,256}@/g, `$1${REDACTED}@`],
+const SECRETS: readonly RegExp[] = [
+  // PEM: whole lines of base64, and a shorter last one where the end follows.
+  /(?<=-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----)(?:(?:\r?\n|\\n)[A-Za-z0-9+/=]{16,80}){1,200}(?:(?:\r?\n|\\n)[A-Za-z0-9+/=]{1,15}(?=(?:\r?\n|\\n)-----END ))?/g,
+  /\b(?:AKIA|ASIA)[0-9A-Z]{16}\b/g,
+  /\beyJ[\w-]{8,2048}\.[\w-]{8,4096}\.[\w-]{0,4096}/g,
+  /(?<=["':] ?Bearer[ \t]{1,4})[\w.~+/-]{8,4096}={0,2}(?=["'])/gi,
+  // What a name of that kind is set to or compared with, in quotes.
+  /(?<=(?:password|passwd|passphrase|secret|api_?key|access_?key|token)"?[ \t]{0,4}(?::|=>?|\bTO\b)[ \t]{0,4}E?')[\w.~+-]{1,256}(?='|$)/gi,
+  // In SQL, of a role.
+  /(?<=\b(?:role|user)\b[^;']{1,200}\bpassword[ \t]{1,4}E?')[\w.~+/-]{1,256}(?='|$)/gi,
+  /(?<=:\/\/[\w.~%+-]{1,64}:)[\w.~%!+,-]{1,256}(?=@)/g,
 ];
 
 /** What somebody wants, in a word or two. */
@@ -45,7 +46,8 @@ export function presentable(shown: string, length: number): Presentable {
   return { text: visibleLines(kept).join("\n"), cut: shown.length - near.length + scrubbed.length - kept.length };
 }
 
-/** The text without what looks like a secret. */
+/** The text without what looks like a secret, and how much that was. */
 export function scrub(text: string): string {
-  return SECRETS.reduce((rest, [pattern, by]) => rest.replace(pattern, by), redactPasses(text));
+  const redacted = (secret: string): string => `[redacted: ${secret.length} characters]`;
+  return SECRETS.reduce((rest, pattern) => rest.replace(pattern, redacted), redactPasses(text));
 }

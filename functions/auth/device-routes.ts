@@ -97,7 +97,7 @@ async function decide(
   const approved = decision === "approve";
   const principal = approved ? await deps.asOfNow(c.get("principal")) : c.get("principal");
   const row = await openRequest(deps, principal, typed);
-  // Asked again: the body of a request may come long after its head, for which the session was looked at.
+  // Asked again: the provider may have taken its time to answer.
   await demandAccessSince(deps.signIns, principal.id, c.get("token").issuedAt);
   const answer = approved ? ({ kind: "approved", principal } as const) : ({ kind: "denied" } as const);
   const asked = { by: principal, from: deps.clientAddress(c) };

@@ -2,6 +2,7 @@ import { type Context, Hono } from "hono";
 import { passIssued, signInFailed } from "../../core/audit/account-events.ts";
 import { type ErrorCode, SallyportError } from "../../core/errors.ts";
 import { CALLER_IDENTITY_TYPE } from "../../core/identity/caller-identity.ts";
+import { redactPasses } from "../../core/identity/pass.ts";
 import type { PrincipalId } from "../../core/identity/principal.ts";
 import { siteOf } from "../shared/site.ts";
 import type { AuthDeps } from "./deps.ts";
@@ -81,7 +82,7 @@ async function refuse(c: Context, deps: AuthDeps, source: PrincipalId, thrown: u
   const now = deps.clock();
   if (COUNTED.has(thrown.code)) await deps.signIns.noteWrongCode(source, now, now - REFUSED_WINDOW_MS);
   deps.logger.warn(
-    { address: deps.clientAddress(c), code: thrown.code, why: thrown.message },
+    { address: deps.clientAddress(c), code: thrown.code, why: redactPasses(thrown.message) },
     "an exchange was refused",
   );
   // Our own failures are no deed of anybody's. Whose it would have been, nobody has proven.

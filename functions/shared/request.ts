@@ -20,12 +20,23 @@ export const keptText = (maxLength: number) =>
 /** Letters, digits, punctuation and blanks: no control characters, and no marks that turn the direction of text. */
 export const label = keptText(100).regex(/^[\p{L}\p{M}\p{N}\p{P}\p{S}\p{Zs}]*$/u, "must be printable text");
 
-/** Refuses a longer body with `too-large`, before it is read. */
+/**
+ * Refuses a longer body with `too-large`, before it is read; any other is read at once, so that whoever asks is judged when all of it is
+ * there: an access that was ended while a body was under way is ended.
+ */
 export function boundedBody(maxBytes = MAX_BODY_BYTES): MiddlewareHandler {
-  return bodyLimit({
+  const bounded = bodyLimit({
     maxSize: maxBytes,
     onError: (c) => problemResponse(c, new SallyportError("too-large", `a request may have ${maxBytes} bytes`)),
   });
+  return async (c, next) => {
+    // A path may match two of ours: what was read was bounded by the first.
+    if (c.req.raw.bodyUsed) return next();
+    return bounded(c, async () => {
+      await c.req.text(); // which is kept for whoever reads it next
+      await next();
+    });
+  };
 }
 
 /** A JSON or form body that fits the schema; no body at all is an empty object. Throws `bad-request`. */

@@ -4,7 +4,7 @@ import { type FactsReader, type TextFacts, UNREADABLE } from "./facts-reader.ts"
 import { MESSAGE_HEADER_BYTES } from "./messages.ts";
 import { changesHowTextIsRead } from "./readable-text.ts";
 import { blocked, digestOf, type Ruling } from "../ruling.ts";
-import { shownParameters, shownText } from "./shown.ts";
+import { MAX_SHOWN_PREPARED, MAX_SHOWN_TEXT, shownParameters, shownText } from "./shown.ts";
 import { type NamedText, protocolName, type Progress, sqlName, StatementNames } from "./statement-names.ts";
 
 export interface GateOptions {
@@ -19,6 +19,8 @@ export interface GateOptions {
 /** Ids under which the gateway itself refuses, whatever the policies say. */
 const READABLE_TEXT = "gateway:readable-text";
 const STATEMENT_NAMES = "gateway:statement-names";
+const SHOWN_WHOLE = "gateway:shown-whole";
+const TOO_LONG_TO_SHOW = `it needs consent, and is too long for those who give it to see all of it: at most ${MAX_SHOWN_TEXT} bytes, prepared ${MAX_SHOWN_PREPARED}`;
 
 const PASS: Ruling = { kind: "pass" };
 const NOTHING: Verdict = { kind: "allow", policies: [] };
@@ -138,8 +140,10 @@ export class Gate {
     const runs = this.#runs(facts, progress.asked);
     const verdict = this.#verdict(runs.facts);
     if (verdict.kind === "hold" && runs.uncertain !== undefined) return this.#uncertain(runs.uncertain);
-    const shown = (): string =>
-      [this.#shown(message), ...runs.texts.map(({ held }) => held?.shown ?? "")].join("\n-- which runs:\n");
+    const shown = (): string | undefined => {
+      const texts = [this.#shown(message, MAX_SHOWN_TEXT), ...runs.texts.map(shownOf)];
+      return texts.includes(undefined) ? undefined : texts.join("\n-- which runs:\n");
+    };
     const ruling = this.#rule(verdict, message, runs.texts, shown);
     if (ruling.kind === "block") return ruling;
     for (const { prepares } of facts) {
@@ -181,8 +185,11 @@ export class Gate {
       const reason = "the policies have changed since this statement was prepared: prepare it again";
       return blocked(STATEMENT_NAMES, this.#policies.version, reason);
     }
-    const shown = (): string =>
-      [text?.held?.shown ?? "", shownParameters(this.#options.readable(message))].filter(Boolean).join("\n");
+    const shown = (): string | undefined => {
+      const whole = text === undefined ? "" : shownOf(text);
+      if (whole === undefined) return undefined;
+      return [whole, shownParameters(this.#options.readable(message))].filter(Boolean).join("\n");
+    };
     return this.#rule(notAllowed, message, texts, shown);
   }
 
@@ -222,15 +229,17 @@ export class Gate {
       return blocked(STATEMENT_NAMES, this.#policies.version, reason);
     }
     const held =
-      kind === "allow" ? undefined : { digest: digestOf("prepared", [message]), shown: this.#shown(message) };
+      kind === "allow"
+        ? undefined
+        : { digest: digestOf("prepared", [message]), shown: this.#shown(message, MAX_SHOWN_PREPARED) };
     if (progress === undefined) this.#names.suppose(name, { facts, held });
     else this.#names.ask(name, { facts, held }, progress);
     this.#attentive ||= this.#isNotable(facts);
     return undefined;
   }
 
-  #shown(message: Buffer): string {
-    return shownText(this.#options.readable(message));
+  #shown(message: Buffer, most: number): string | undefined {
+    return shownText(this.#options.readable(message), most);
   }
 
   #uncertain(name: string): Ruling {
@@ -244,11 +253,18 @@ export class Gate {
   }
 
   /** @param texts what the message runs by name: its digest is over them, too */
-  #rule(verdict: Verdict, message: Buffer, texts: readonly NamedText[], shown: () => string): Ruling {
+  #rule(verdict: Verdict, message: Buffer, texts: readonly NamedText[], shown: () => string | undefined): Ruling {
     if (verdict.kind === "allow") return PASS;
     const policyVersion = this.#policies.version;
     if (verdict.kind === "block") return { ...verdict, policyVersion };
     const digest = digestOf("asked", [message, ...texts.map(({ held }) => held?.digest ?? "")]);
-    return { ...verdict, policyVersion, shown: shown(), digest };
+    const whole = shown();
+    if (whole === undefined) return blocked(SHOWN_WHOLE, policyVersion, TOO_LONG_TO_SHOW);
+    return { ...verdict, policyVersion, shown: whole, digest };
   }
+}
+
+/** What is kept of a prepared text for whoever is asked; undefined where it is too long for that. */
+function shownOf({ held }: NamedText): string | undefined {
+  return held === undefined ? "" : held.shown;
 }

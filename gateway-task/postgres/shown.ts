@@ -2,21 +2,23 @@ import { redactPasses } from "../../core/identity/pass.ts";
 import { MESSAGE_HEADER_BYTES } from "./messages.ts";
 import { boundValues } from "./parameters.ts";
 import { redactMessage } from "./redact.ts";
-import { cutWireText } from "../../core/wire-text.ts";
+import { wireText } from "../../core/wire-text.ts";
 
-/** Bytes of a statement that its approvers are shown, and of its parameters: more is not read. */
-const MAX_SHOWN_TEXT = 8 << 10;
+/** Bytes of a statement that its approvers can be shown: what is longer cannot be consented to. */
+export const MAX_SHOWN_TEXT = 64 << 10;
+/** The same of one that is kept for as long as it is prepared. */
+export const MAX_SHOWN_PREPARED = 8 << 10;
+/** Bytes of its parameters; of longer ones the beginning is shown, and their length. */
 const MAX_SHOWN_PARAMETERS = 4 << 10;
 const PARSE = 0x50;
 
-/** The text of a Query or Parse as approvers are shown it: secrets scrubbed, cut to a length that a person reads. */
-export function shownText(message: Buffer): string {
+/** The text of a Query or Parse as approvers are shown it, whole, with secrets scrubbed; undefined where it is longer than `most` bytes. */
+export function shownText(message: Buffer, most: number): string | undefined {
   const safe = redactMessage(message);
   const from = safe[0] === PARSE ? safe.indexOf(0, MESSAGE_HEADER_BYTES) + 1 : MESSAGE_HEADER_BYTES;
   const nul = safe.indexOf(0, from);
   const end = nul < 0 ? safe.length : nul;
-  if (end - from <= MAX_SHOWN_TEXT) return cutWireText(safe, from, end);
-  return `${cutWireText(safe, from, from + MAX_SHOWN_TEXT)}… (${end - from} bytes in all)`;
+  return end - from > most ? undefined : wireText(safe, from, end);
 }
 
 /** The parameters of a Bind, a line each. */

@@ -17,8 +17,8 @@ export function sqlName(name: string): string {
 /** What a name may stand for at the target: enough to judge it again, and to say what it is where it is held. */
 export interface NamedText {
   readonly facts: TextFacts;
-  /** Set where consent is needed: SHA-256 of the text, in hex, and the text as approvers are shown it. */
-  readonly held: { readonly digest: string; readonly shown: string } | undefined;
+  /** Set where consent is needed: SHA-256 of the text, in hex, and the text as approvers are shown it, if it is not too long for that. */
+  readonly held: { readonly digest: string; readonly shown: string | undefined } | undefined;
 }
 
 /** Where the two directions of a session are. */

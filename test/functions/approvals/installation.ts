@@ -8,6 +8,7 @@ import type { HeldRequest } from "../../../core/ports/approval-desk.ts";
 import type { Approval } from "../../../core/ports/approval-store.ts";
 import type { TokenId } from "../../../core/ports/sign-in-store.ts";
 import { approvalsApp } from "../../../functions/approvals/app.ts";
+import type { ApprovalsDeps } from "../../../functions/approvals/deps.ts";
 import type { ApprovalView } from "../../../functions/approvals/views.ts";
 import { memoryAudit } from "../../setup/memory-audit.ts";
 import { sqliteApprovalStore } from "../../../local/approval-store.ts";
@@ -19,7 +20,9 @@ import { NOW, requested } from "../../setup/approvals.ts";
 export const BASE = "http://127.0.0.1:8080";
 
 /** The app over stores in memory, at a time that a test sets. */
-export function installation() {
+export function installation(
+  signIns: ApprovalsDeps["signIns"] = { isSignedOut: async () => false, notBefore: async () => undefined },
+) {
   const db = openDatabase(":memory:");
   const approvals = sqliteApprovalStore(db);
   const people = sqlitePeopleStore(db);
@@ -31,7 +34,7 @@ export function installation() {
   const app = approvalsApp({
     baseUrl: BASE,
     tokenKey,
-    signIns: { isSignedOut: async () => false, notBefore: async () => undefined },
+    signIns,
     clock: () => time.now,
     approvals,
     people,
@@ -60,6 +63,7 @@ export function installation() {
     audit,
     log,
     time,
+    session,
     ask,
     /** A browser's request, with its session's cookie; with a form it is a POST from a page of ours. */
     async browse(who: Principal, path: string, form?: Record<string, string>, headers: Record<string, string> = {}) {
