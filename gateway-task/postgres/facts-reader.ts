@@ -11,6 +11,8 @@ const MAX_KEY = 64 << 10;
 /** Texts that are remembered, half of them at least, and their bytes. */
 const MAX_REMEMBERED = 4_096;
 const MAX_REMEMBERED_BYTES = 16 << 20;
+/** What the facts of one statement weigh, and as much again. */
+const FACTS_BYTES = 1_024;
 /** A text that takes longer is not going to be understood. */
 const THREAD_TIMEOUT_MS = 20_000;
 
@@ -72,7 +74,7 @@ function newMemory(): Memory {
   let old = young;
   let bytes = 0;
   const set = (key: string, facts: TextFacts): void => {
-    bytes += key.length;
+    bytes += key.length + FACTS_BYTES * facts.length;
     young.set(key, facts);
     if (young.size < MAX_REMEMBERED / 2 && bytes < MAX_REMEMBERED_BYTES / 2) return;
     old = young;

@@ -194,8 +194,12 @@ export class Gate {
   }
 
   #close(message: Buffer, progress: Progress): Ruling {
-    if (message[MESSAGE_HEADER_BYTES] === STATEMENT)
-      this.#names.ask(protocolName(message, MESSAGE_HEADER_BYTES + 1), undefined, progress);
+    if (message[MESSAGE_HEADER_BYTES] !== STATEMENT) return PASS;
+    if (this.#names.isFull) {
+      const reason = "too many statements are prepared and closed ahead of the server: send a Sync";
+      return blocked(STATEMENT_NAMES, this.#policies.version, reason);
+    }
+    this.#names.ask(protocolName(message, MESSAGE_HEADER_BYTES + 1), undefined, progress);
     return PASS;
   }
 

@@ -55,9 +55,14 @@ export class StatementNames {
 
   /** Whether one more name can be kept track of. */
   hasRoomFor(name: string): boolean {
-    if (this.#pending.length >= MAX_PENDING) return false;
+    if (this.isFull) return false;
     const texts = this.#texts.get(name);
     return texts === undefined ? this.#texts.size + this.#pending.length < MAX_NAMES : texts.length < MAX_TEXTS;
+  }
+
+  /** Whether the server is too far behind for more to be asked of names. */
+  get isFull(): boolean {
+    return this.#pending.length >= MAX_PENDING;
   }
 
   /** The client asks that a name stand for a text, or for nothing. */

@@ -15,6 +15,8 @@ import type { LineChannel } from "./guarded/line-channel.ts";
 
 /** What waits behind a decision in one channel: the window that OpenSSH's server gives, and a little. */
 const MAX_BACKLOG = 4 << 20;
+/** What a message weighs there beside its bytes: as many of the smallest must be as few. */
+const KEPT_BYTES = 128;
 const CTRL_C = 3;
 /** What a terminal may send while its command is held: OpenSSH's server gives no window before a command runs, and Ctrl-C needs some. */
 const KEYS = 256;
@@ -221,7 +223,7 @@ export class ChannelTraffic {
     const interrupts = type === MESSAGE.channelData && echo !== undefined && bytes.includes(CTRL_C, DATA_AT);
     if (interrupts || type === MESSAGE.channelClose) channel.giveUp?.();
     backlog.messages.push(Buffer.from(bytes));
-    backlog.bytes += bytes.length;
+    backlog.bytes += bytes.length + KEPT_BYTES;
     if (backlog.bytes > MAX_BACKLOG)
       throw new SallyportError("limit-exceeded", "the client sent too much behind something that is held");
   }
@@ -231,7 +233,7 @@ export class ChannelTraffic {
     const messages = channel.backlog?.messages ?? [];
     channel.backlog = channel.giveUp = undefined;
     channel.sftp?.resume();
-    for (let next = messages.shift(); next !== undefined; next = messages.shift()) {
+    for (const next of messages) {
       const type = next[0] as number;
       if (channel.backlog !== undefined) this.#keep(channel, next);
       else if (channel.refused) this.#swallowed(channel, type);

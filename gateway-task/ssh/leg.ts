@@ -43,6 +43,8 @@ interface Protocol extends AuthenticatingProtocol {
 
 /** Unwritten bytes above which whoever produces them has to wait. */
 const HIGH_WATER_MARK = 1 << 20;
+/** Unwritten bytes above which a peer is not heard itself: far more than what it may be sent by those that have to wait. */
+const MAX_UNREAD = 4 << 20;
 /** RFC 4253 §9: new keys after a gigabyte, or an hour. */
 const REKEY_BYTES = 2 ** 30;
 const REKEY_MS = 3_600_000;
@@ -181,7 +183,15 @@ export class Leg<To extends Side> {
     if (protocol._destruct === undefined) return true;
     if (protocol._decipher._lenBytes === 0) this.#inbox.push(bytes);
     else protocol.parse(bytes, 0, bytes.length);
+    this.#demandReader();
     return this.#pauses === 0 || new Promise((done) => (this.#resumed = done));
+  }
+
+  /** Who asks and does not read what is answered is not heard until they do. */
+  #demandReader(): void {
+    if (this.#socket.writableLength <= MAX_UNREAD) return;
+    this.pause();
+    void this.drained().then(() => this.resume());
   }
 
   /**

@@ -57,6 +57,7 @@ class LogIn {
   readonly #deadline = new AbortController();
   #timer: NodeJS.Timeout;
   #tries = 0;
+  #links = 0;
   #over = false;
 
   constructor(connection: Connection, caller: Caller, deps: LogInDeps) {
@@ -137,6 +138,8 @@ class LogIn {
     const { software } = this.#caller;
     const address = addressOf(this.#caller);
     const since = this.#deps.clock();
+    // Each has its own time to be used: nobody stays at the door by asking for one after the other.
+    if (++this.#links > MAX_TRIES) throw new SallyportError("limit-exceeded", "too many links were asked for");
     const connection = this.#connectionOf(context);
     const device = await startDeviceSignIn(this.#deps, { address, connection, label: software });
     this.#extend(SIGN_IN_TIMEOUT_MS);

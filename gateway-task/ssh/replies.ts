@@ -1,6 +1,9 @@
 import { SallyportError } from "../../core/errors.ts";
 import type { Side } from "../recorder/permit.ts";
 
+/** Answers that one may be owed at a time; clients ask for a few before they wait. */
+const MAX_OWED = 4_096;
+
 /** Sends an answer of ours. */
 type Answer = () => void;
 
@@ -11,15 +14,20 @@ type Answer = () => void;
 export class Replies {
   #owed: ("theirs" | Answer)[] = [];
 
-  /** A request that wants an answer was passed on. */
+  /** A request that wants an answer was passed on. Throws `limit-exceeded`. */
   passedOn(): void {
-    this.#owed.push("theirs");
+    this.#owe("theirs");
   }
 
-  /** We answer one ourselves, as soon as it is its turn. */
+  /** We answer one ourselves, as soon as it is its turn. Throws `limit-exceeded`. */
   ours(answer: Answer): void {
-    this.#owed.push(answer);
+    this.#owe(answer);
     this.#flush();
+  }
+
+  #owe(owed: "theirs" | Answer): void {
+    if (this.#owed.push(owed) > MAX_OWED)
+      throw new SallyportError("limit-exceeded", "too many requests wait for their answers");
   }
 
   /** Whether the other side owes the next answer. */

@@ -134,7 +134,7 @@ export class ScpTap implements Tap {
     if (text === "E") return void this.#folders.pop();
     const [, kind, mode = "", size = "", name = ""] = ENTRY.exec(text) ?? [];
     if (kind === undefined) return this.#lose("a line is none of the protocol's", micros);
-    const path = [...this.#folders, name].join("/");
+    const path = joined([...this.#folders, name]);
     const cut = path.length > MAX_PATH_BYTES;
     this.#entry = {
       path: cut ? path.slice(0, MAX_PATH_BYTES) : path,
@@ -235,4 +235,11 @@ export class ScpTap implements Tap {
 
 function wordsOf(line: Buffer): string {
   return cutWireText(line, 0, Math.min(line.length, MAX_MESSAGE_BYTES)).trim();
+}
+
+/** The path, or as much of its beginning as shows that it is too long: a hostile one has thousands of long names. */
+function joined(names: readonly string[]): string {
+  let path = names[0] ?? "";
+  for (let at = 1; at < names.length && path.length <= MAX_PATH_BYTES; at++) path += `/${names[at]}`;
+  return path;
 }

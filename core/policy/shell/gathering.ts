@@ -6,6 +6,7 @@ import { isLiteral, type ShellWord } from "./word.ts";
 const MAX_ITEMS = 4_000;
 /** Programs that start programs, and texts within texts: `sh -c "sh -c '…'"`; and what all of those may come to. */
 const MAX_RUNS = 10_000;
+const MAX_RUNS_DEEP = 64;
 const MAX_TEXTS_DEEP = 8;
 const MAX_TEXTS = 1_000;
 const MAX_TEXT = 256 * 1024;
@@ -30,6 +31,7 @@ export class Gathering {
   readonly #flags = new Set<Flag>();
   readonly #run: (text: string, into: Gathering) => void;
   #depth = 0;
+  #runsDeep = 0;
   #runs = 0;
   #texts = 0;
   #length = 0;
@@ -41,6 +43,13 @@ export class Gathering {
 
   is(flag: Flag): void {
     this.#flags.add(flag);
+  }
+
+  /** A program is run, and whatever it starts in turn. */
+  within(run: () => void): void {
+    if (++this.#runsDeep > MAX_RUNS_DEEP) throw new RangeError("programs that start programs");
+    run();
+    this.#runsDeep--;
   }
 
   program(name: string): void {

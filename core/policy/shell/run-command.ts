@@ -20,6 +20,10 @@ const REMEMBERS = new Set(
 
 /** What running these words means: the program that the first one names, and those that it starts in turn. */
 export function runCommand(words: readonly ShellWord[], into: Gathering): void {
+  into.within(() => runs(words, into));
+}
+
+function runs(words: readonly ShellWord[], into: Gathering): void {
   const [name, ...args] = words;
   if (name === undefined) return;
   if (name.bare && RESERVED.has(name.text)) throw new SyntaxError(`${name.text} is no program`);

@@ -1,3 +1,4 @@
+import { SallyportError } from "../../../core/errors.ts";
 import { EchoWatch } from "../echo-watch.ts";
 import type { Channel, Channels } from "../channels.ts";
 import { withoutSecrets } from "../channel-requests.ts";
@@ -10,6 +11,10 @@ import type { WrappedLine } from "./wrapper.ts";
 const WINDOW = 1 << 20;
 const PACKET = 32 << 10;
 const EXTENDED_DATA_AT = 13;
+/** What may be typed ahead of what the target reads: more than any window of a client's. */
+const MAX_TYPED_AHEAD = 4 << 20;
+/** What a message weighs there beside its bytes. */
+const KEPT_BYTES = 128;
 /** Of a CHANNEL_OPEN of a session: behind its type and its kind. */
 const SENDER_AT = 1 + 4 + "session".length;
 /** When a line has ended, how long what it left running may be silent before its channel is closed. */
@@ -52,6 +57,8 @@ export class LineChannel {
   readonly #terminal: boolean;
   readonly #echo = new EchoWatch();
   #typed: Buffer[] = [];
+  /** What it weighs. */
+  #waits = 0;
   #room = 0;
   #packet = PACKET;
   /** Bytes that have left towards the client, and are not yet given back to the target. */
@@ -112,6 +119,9 @@ export class LineChannel {
 
   /** Types something into it. */
   type(bytes: Buffer): void {
+    this.#waits += bytes.length + KEPT_BYTES;
+    if (this.#waits > MAX_TYPED_AHEAD)
+      throw new SallyportError("limit-exceeded", "the client sent more than its window has room for");
     this.#typed.push(Buffer.from(bytes));
     this.#flush();
   }
@@ -216,8 +226,10 @@ export class LineChannel {
     if (!this.#opened || this.#closing) return;
     for (let next = this.#typed[0]; next !== undefined && this.#room > 0; next = this.#typed[0]) {
       const piece = next.subarray(0, Math.min(this.#room, this.#packet));
-      if (piece.length === next.length) this.#typed.shift();
+      const isAll = piece.length === next.length;
+      if (isAll) this.#typed.shift();
       else this.#typed[0] = next.subarray(piece.length);
+      this.#waits -= piece.length + (isAll ? KEPT_BYTES : 0);
       this.#room -= piece.length;
       const { shown } = this.#channel;
       const data = message(MESSAGE.channelData, shown, piece);

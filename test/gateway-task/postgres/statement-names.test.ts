@@ -86,3 +86,11 @@ test("names are those by which the server looks them up: 63 bytes, whatever they
   expect(protocolName(Buffer.from([0xff, 0]), 0)).not.toBe(protocolName(Buffer.from([0xfe, 0]), 0));
   expect(protocolName(Buffer.from("cut"), 0)).toBe("cut");
 });
+
+test("names are asked about so far ahead of the server, and no further, by closing as by preparing", () => {
+  const names = new StatementNames();
+  for (let n = 0; n < 20_000; n++) names.ask("s", undefined, { asked: 0, errors: 0 });
+  expect([names.isFull, names.hasRoomFor("t")]).toEqual([true, false]);
+  names.settle(readies(1), 0);
+  expect([names.isFull, names.hasRoomFor("t")]).toEqual([false, true]);
+});

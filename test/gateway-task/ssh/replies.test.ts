@@ -34,3 +34,11 @@ describe("answers to requests", () => {
     expect(said).toEqual(["ours"]);
   });
 });
+
+it("that are owed are bounded, whoever owes them", () => {
+  const replies = new Replies();
+  for (let n = 0; n < 4_096; n++) replies.passedOn();
+  const more = "too many requests wait for their answers";
+  expect(() => replies.passedOn()).toThrow(more);
+  expect(() => replies.ours(() => {})).toThrow(more);
+});
