@@ -9,6 +9,7 @@ import {
   recogniseCaller,
 } from "../../core/identity/caller-identity.ts";
 import { mintPass, type PassText } from "../../core/identity/pass.ts";
+import type { PrincipalId } from "../../core/identity/principal.ts";
 import { type Recognised, recogniseToken } from "../../core/identity/service-rules.ts";
 import type { Pass } from "../../core/ports/pass-store.ts";
 import { siteOf } from "../shared/site.ts";
@@ -29,6 +30,7 @@ export const JWT_TYPES: ReadonlySet<string> = new Set(
 const STS_BOUNDS = { timeoutMs: 5_000, maxBytes: 64 << 10 };
 /** Runners of one service may be many; passes of a program that leaks them are more. */
 const MAX_LIVE_PASSES = 1_000;
+const MAX_CLIENT_ID = 255;
 /** What a pass of an exchange is called in lists: as long as a label may be. */
 const MAX_LABEL = 100;
 
@@ -69,7 +71,7 @@ export function exchange(deps: AuthDeps): Exchange {
     issue: async ({ subject, actor, connection }) => {
       const proven = await prove(subject);
       const acting = actor === undefined ? undefined : await prove(actor);
-      return issued(deps, acting === undefined ? proven : actedBy(proven, acting), connection);
+      return issued(deps, acting === undefined ? actedByClient(proven) : actedBy(proven, acting), connection);
     },
   };
 }
@@ -120,6 +122,23 @@ function actedBy(subject: Proven, actor: Proven): Proven {
     expiresAt: Math.min(subject.expiresAt, actor.expiresAt),
     maxPassMinutes: Math.min(subject.maxPassMinutes, actor.maxPassMinutes),
   };
+}
+
+/**
+ * A person's token that names no actor is shown by whom it was issued to (OpenID Connect Core §2 `azp`, RFC 9068 §2.2 `client_id`): an agent's
+ * pass is never the person's own. Throws `access-denied` where nothing tells.
+ */
+function actedByClient(proven: Proven): Proven {
+  const { principal, token } = proven;
+  if (principal.kind !== "user" || principal.actors !== undefined || token === undefined) return proven;
+  const { claims, issuer } = token;
+  const client = [claims["azp"], claims["client_id"]].find((one) => typeof one === "string" && one !== "");
+  if (typeof client !== "string" || client.length > MAX_CLIENT_ID)
+    throw new SallyportError("access-denied", "nothing tells who acts for the person of this token", {
+      hint: "show the agent's own token beside it (actor_token), or have the issuer name it by act, azp or client_id",
+    });
+  demandMayAct({ issuer: issuer.issuer, claims }, { issuer: issuer.issuer, sub: client });
+  return { ...proven, principal: { ...principal, actors: [`${issuer.issuer}|${client}` as PrincipalId] } };
 }
 
 async function issued(

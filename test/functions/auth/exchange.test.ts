@@ -312,6 +312,15 @@ describe("an issuer's keys", () => {
 describe("who acts for somebody", () => {
   const aliceBy = (over: object = {}): Promise<string> => token({ sub: "alice", azp: "agent", ...over });
   const bot = (over: object = {}): Promise<string> => token({ iss: AGENTS, sub: "bot-7", ...over });
+  const anybody = parseServices({
+    issuers: [
+      {
+        issuer: ISSUER,
+        audience: "sallyport",
+        rules: [{ match: { roles: "agents" }, person: true, groups: ["engineers"] }],
+      },
+    ],
+  });
   const acting = async (subject: string, actor: string) =>
     exchanging(subject, { actor_token: actor, actor_token_type: JWT });
 
@@ -335,6 +344,28 @@ describe("who acts for somebody", () => {
       groups: ["engineers"],
       actors: ["service|bot", `${ISSUER}|agent`],
     });
+  });
+
+  test("is whom the token was issued to, where it names nobody else: a pass of an agent is never the person's own", async () => {
+    expect((await passOf((await exchanging(await aliceBy())).body)).principal).toMatchObject({
+      id: `${ISSUER}|alice`,
+      actors: [`${ISSUER}|agent`],
+    });
+    expect((await passOf((await exchanging(await aliceBy({ act: { sub: "tool" } }))).body)).principal.actors).toEqual([
+      `${ISSUER}|tool`,
+    ]);
+    expect(await exchanging(await aliceBy({ may_act: { sub: "another" } }))).toMatchObject(
+      refused("unauthorized_client", /may_act/),
+    );
+    expect((await exchanging(await aliceBy({ may_act: { sub: "agent" } }))).status).toBe(200);
+    deps = { ...deps, services: () => anybody };
+    app = authApp(deps);
+    const byRole = { sub: "alice", azp: undefined, roles: "agents" };
+    expect(await exchanging(await token(byRole))).toMatchObject(
+      refused("unauthorized_client", /nothing tells who acts/),
+    );
+    const { actors } = (await passOf((await exchanging(await token({ ...byRole, client_id: "desk" }))).body)).principal;
+    expect(actors).toEqual([`${ISSUER}|desk`]);
   });
 
   test("is refused where the chain is too long, nobody's rule is for the actor, or the subject lets another act", async () => {
