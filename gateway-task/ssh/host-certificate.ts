@@ -14,15 +14,17 @@ export interface HostKeyExchange {
 const SUFFIX = "-cert-v01@openssh.com";
 const RSA_CERTIFICATE = `ssh-rsa${SUFFIX}`;
 
-/** What a certified key of a host signs by, in the order in which it is asked for: nothing of SHA-1. */
-export const HOST_CERTIFICATE_ALGORITHMS = [
+/** What keys sign by, the best first: nothing of SHA-1. */
+export const SIGNATURE_ALGORITHMS = [
   "ssh-ed25519",
   "ecdsa-sha2-nistp256",
   "ecdsa-sha2-nistp384",
   "ecdsa-sha2-nistp521",
   "rsa-sha2-512",
   "rsa-sha2-256",
-].map((algorithm) => algorithm + SUFFIX);
+];
+/** The same of a certified key of a host, in the order in which it is asked for. */
+export const HOST_CERTIFICATE_ALGORITHMS = SIGNATURE_ALGORITHMS.map((algorithm) => algorithm + SUFFIX);
 
 // The library lets nobody ask for what it does not know.
 constants.SUPPORTED_SERVER_HOST_KEY.push(...HOST_CERTIFICATE_ALGORITHMS);

@@ -1,6 +1,6 @@
 import constants from "ssh2/lib/protocol/constants.js";
 import utils from "ssh2/lib/protocol/utils.js";
-import { type HostKeyExchange, takeHostCertificate } from "./host-certificate.ts";
+import { type HostKeyExchange, SIGNATURE_ALGORITHMS, takeHostCertificate } from "./host-certificate.ts";
 import { clientExchange, HAS_HYBRID_EXCHANGE, serverExchange, spent } from "./hybrid-exchange.ts";
 import { message, MessageFields } from "./messages.ts";
 
@@ -54,15 +54,8 @@ const EXT_INFO = 7;
 /** Where the names of the key exchanges begin in a KEXINIT: behind its type and a cookie (RFC 4253 §7.1). */
 const NAMES_AT = 17;
 
-/** What our server takes of a client's keys (RFC 8308 §3.1): nothing of SHA-1. The library's own list lacks a comma. */
-const SIGNATURES = [
-  "ssh-ed25519",
-  "ecdsa-sha2-nistp256",
-  "ecdsa-sha2-nistp384",
-  "ecdsa-sha2-nistp521",
-  "rsa-sha2-512",
-  "rsa-sha2-256",
-].join(",");
+/** What our server takes of a client's keys (RFC 8308 §3.1). The library's own list lacks a comma. */
+const SIGNATURES = SIGNATURE_ALGORITHMS.join(",");
 
 // The library lets nobody offer what it does not know.
 if (HAS_HYBRID_EXCHANGE) constants.SUPPORTED_KEX.push(HYBRID_EXCHANGE);

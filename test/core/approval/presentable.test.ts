@@ -45,6 +45,9 @@ describe("what people are shown of a statement", () => {
     "rm -rf Bearer /srv/production/database",
     "rm -rf 'password' /srv/production '",
     "rm password '/srv/production'",
+    "rm -r token 'production'",
+    "secret='reboot'; $secret",
+    "MY_TOKEN='poweroff' && sudo ${MY_TOKEN}",
     "echo http://u:;rm${IFS}-rf${IFS}x;@h",
     "SELECT $$://u:$$;DROP/**/TABLE/**/c;--@",
   ])("hides nothing of what is done: %s", (text) => {

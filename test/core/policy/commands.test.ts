@@ -132,6 +132,7 @@ test("facts of any text are facts: nothing is thrown, and what is not understood
 test("programs that start programs are followed as deep as anybody means it, and no deeper: each level reads all words behind it", () => {
   const deep = commandFacts(`sudo env A=b nice ionice timeout 5 nohup stdbuf -oL ${"xargs ".repeat(20)} rm x`);
   expect([deep.parsed, deep.programs.includes("rm")]).toEqual([true, true]);
+  expect(commandFacts(`${"sudo ".repeat(100)}rm x`)).toEqual(NOT_PARSED);
   for (const program of ["xargs ", "sudo ", "env ", "nice "])
     expect(commandFacts(`${program.repeat(5_300)}a`)).toEqual(NOT_PARSED);
 });

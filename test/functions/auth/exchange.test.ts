@@ -1,9 +1,9 @@
-import { createHash, createPublicKey, createSecretKey } from "node:crypto";
+import { createHash, createPublicKey, createSecretKey, randomBytes } from "node:crypto";
 import { type CryptoKey, exportJWK, exportSPKI, generateKeyPair, type JWK, SignJWT, UnsecuredJWT } from "jose";
 import { beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { parseServices } from "../../../core/config/services.ts";
 import { CALLER_IDENTITY_TYPE, signCallerIdentity } from "../../../core/identity/caller-identity.ts";
-import { hashPass, parsePass } from "../../../core/identity/pass.ts";
+import { hashPass, mintPass, parsePass } from "../../../core/identity/pass.ts";
 import type { PrincipalId } from "../../../core/identity/principal.ts";
 import type { Pass } from "../../../core/ports/pass-store.ts";
 import { authApp } from "../../../functions/auth/app.ts";
@@ -307,6 +307,13 @@ describe("an issuer's keys", () => {
     expect((await exchanging(await token())).status).toBe(503);
     expect(asked).toEqual([`${ISSUER}/.well-known/openid-configuration`]);
   });
+});
+
+test("a pass that stands where a connection's name should is not logged", async () => {
+  const { text } = mintPass(randomBytes);
+  expect(await exchanging(await token(), { audience: text })).toMatchObject(refused("invalid_target"));
+  expect(deps.log.join("")).toContain("an exchange was refused");
+  expect(deps.log.join("")).not.toContain(text);
 });
 
 describe("who acts for somebody", () => {
