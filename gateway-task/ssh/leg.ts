@@ -187,11 +187,18 @@ export class Leg<To extends Side> {
     return this.#pauses === 0 || new Promise((done) => (this.#resumed = done));
   }
 
-  /** Who asks and does not read what is answered is not heard until they do. */
+  /** Who asks and does not read what is answered is not heard until they do; not `drained`, since an exchange of keys needs to be heard. */
   #demandReader(): void {
-    if (this.#socket.writableLength <= MAX_UNREAD) return;
+    const socket = this.#socket;
+    if (socket.writableLength <= MAX_UNREAD || socket.destroyed) return;
     this.pause();
-    void this.drained().then(() => this.resume());
+    const read = (): void => {
+      socket.off("drain", read);
+      socket.off("close", read);
+      this.resume();
+    };
+    socket.on("drain", read);
+    socket.on("close", read);
   }
 
   /**

@@ -4,7 +4,9 @@ import ssh2, { type Connection } from "ssh2";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ALGORITHMS } from "../../../gateway-task/ssh/algorithms.ts";
 import { newHostKey } from "../../../gateway-task/ssh/host-key.ts";
+import { sendMessage } from "../../../gateway-task/ssh/key-exchange.ts";
 import { clientLeg, type Leg } from "../../../gateway-task/ssh/leg.ts";
+import { MESSAGE, message } from "../../../gateway-task/ssh/messages.ts";
 import { prefixed, string } from "../../setup/ssh-bytes.ts";
 
 interface Internals {
@@ -60,3 +62,34 @@ for (const [how, encrypt] of Object.entries(broken))
     expect(socket.bytesWritten).toBe(before);
     expect(socket.destroyed).toBe(true);
   });
+
+test("who does not read is not heard, and is again when it reads, also where keys are exchanged meanwhile", async () => {
+  const client = new ssh2.Client();
+  client.on("error", () => {});
+  const { port } = server.address() as net.AddressInfo;
+  client.connect({ host: "127.0.0.1", port, username: "u", hostVerifier: () => true });
+  await once(client, "ready");
+  const theirs = client as unknown as { readonly _sock: net.Socket; readonly _protocol: never };
+  const ours = internals as unknown as { readonly _protocol: { rekey(): void }; readonly _sock: net.Socket };
+  let heard = 0;
+  leg.start({ message: () => void heard++, failed() {}, ended() {} });
+  theirs._sock.pause();
+  const large = { bytes: prefixed(98, Buffer.alloc(30_000)) } as never;
+  while (ours._sock.writableLength < 6 << 20) {
+    leg.send(large);
+    await new Promise((done) => setImmediate(done));
+  }
+  const request = message(MESSAGE.globalRequest, "x", false);
+  const says = async (times: number): Promise<void> => {
+    for (let n = 0; n < times; n++) sendMessage(theirs._protocol, request);
+    await new Promise((done) => setTimeout(done, 50));
+  };
+  await says(1);
+  const before = heard;
+  await says(5);
+  expect(heard).toBe(before);
+  ours._protocol.rekey();
+  theirs._sock.resume();
+  await expect.poll(() => heard, { timeout: 10_000 }).toBe(6);
+  client.destroy();
+});
