@@ -9,9 +9,11 @@ import { LineFinder } from "./line-finder.ts";
 import type { ColumnName, Masking, MaskingConfig } from "./masking.ts";
 import { maskingFile, type ColumnRule, type DetectorRule, type MaskingFile } from "./schema.ts";
 import { maskToLength } from "./same-length.ts";
+import { maskWriter } from "./text-styles.ts";
+import { typeKind } from "./types.ts";
 import { maskTyped } from "./value-mask.ts";
 
-/** Half of HMAC-SHA-256's digest (RFC 2104 §3). */
+/** Half of the digest: 128 bits. */
 const MIN_KEY_BYTES = 16;
 
 /**
@@ -68,6 +70,7 @@ function maskingOf(file: MaskingFile, applies: Applies, version: string, digest:
     columnRule: (column) => columns.find(({ pattern }) => pattern.matches(column))?.rule,
     columnRuleByName: (column) => (column === undefined ? columns[0]?.rule : byName(column)),
     maskValue: (rule, value, type, format) => maskTyped(rule.style, value, type, format, digest),
+    writerOf: (rule, type) => (typeKind(type) === "text" ? maskWriter(rule.style, digest) : undefined),
     detectInValue: (value, type, format, count) => detectTyped(look, value, type, format, count),
     detectInText: (text, count) => detectText(look, text, count),
     search: (chunk, from, to) => set.search(chunk, from, to),

@@ -2,13 +2,14 @@ import { customDetector, nextLiteral } from "./detectors/custom.ts";
 import { findEmails, mayHoldEmail, nextEmail } from "./detectors/email.ts";
 import { findCards, findIbans, findPhones, findSsns } from "./detectors/find-numbers.ts";
 import { mergedHits, type Found, type Hit } from "./detectors/hits.ts";
-import { mayHoldNumber, numberRuns } from "./detectors/numbers.ts";
+import { behindHash, mayHoldNumber, numberRuns } from "./detectors/numbers.ts";
 import {
   findAwsKeys,
   findBearerTokens,
   findJwts,
   findPrivateKeys,
   mayHoldToken,
+  nextBearer,
   nextPrivateKey,
   tokenRuns,
 } from "./detectors/tokens.ts";
@@ -107,17 +108,26 @@ function familiesOf(rules: readonly DetectorRule[]): Family[] {
   const families: Family[] = [
     {
       mayHold: mayHoldEmail,
-      seeks: [({ bytes, to }, at) => nextEmail(bytes, at, to)],
+      seeks: [{ next: ({ bytes, to }, at) => nextEmail(bytes, at, to) }],
       members: members("email"),
     },
     {
       mayHold: (bytes, from, to) => mayHoldNumber(bytes, from, to, numbers),
-      seeks: [runSeek(numberRuns(numbers))],
+      seeks: [
+        {
+          ...runSeek(numberRuns(numbers)),
+          dismiss: (bytes, at, start, end) => behindHash(bytes, at, start, end, numbers),
+        },
+      ],
       members: members("card", "us-ssn", "phone", "iban"),
     },
     {
       mayHold: (bytes, from, to) => mayHoldToken(bytes, from, to, tokens),
-      seeks: [runSeek(tokenRuns(tokens)), ...(tokens.privateKey ? [nextPrivateKey] : [])],
+      seeks: [
+        runSeek(tokenRuns(tokens)),
+        ...(tokens.bearerToken ? [{ next: nextBearer }] : []),
+        ...(tokens.privateKey ? [{ next: nextPrivateKey }] : []),
+      ],
       members: members("jwt", "aws-key", "private-key", "bearer-token"),
     },
     ...customs,
@@ -125,12 +135,10 @@ function familiesOf(rules: readonly DetectorRule[]): Family[] {
   return families.filter((family) => family.members.length > 0);
 }
 
-const runSeek =
-  (sought: RunSought): Seek =>
-  (search, at) =>
-    search.firstRun(at, sought);
+function runSeek(sought: RunSought): Seek {
+  return { next: (search, at) => search.firstRun(at, sought) };
+}
 
-const literalSeek =
-  (literal: Buffer): Seek =>
-  ({ bytes, to }, at) =>
-    nextLiteral(literal, bytes, at, to);
+function literalSeek(literal: Buffer): Seek {
+  return { next: ({ bytes, to }, at) => nextLiteral(literal, bytes, at, to) };
+}

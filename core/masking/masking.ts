@@ -1,5 +1,6 @@
 import type { Hit } from "./detectors/hits.ts";
 import type { LineFinder } from "./line-finder.ts";
+import type { WriteMask } from "./text-styles.ts";
 
 /** How a value is masked. `hash` is deterministic a deployment, so that joins and counts still work. */
 export type MaskStyle = "full" | "partial" | "hash" | "null" | "format-preserving";
@@ -36,6 +37,8 @@ export interface Search {
    * @param start not before that of the last value that was asked about
    */
   mayHold(start: number, end: number): boolean;
+  /** The same of what is one value and no more, which it can tell more exactly. */
+  mayBeIn(start: number, end: number): boolean;
 }
 
 /** The rules of one connection. Pure. What cannot be decoded is replaced whole, never passed (invariant 2). */
@@ -58,6 +61,8 @@ export interface Masking {
    * @param format 0 text, 1 binary (PostgreSQL 18 §54.7)
    */
   maskValue(rule: MaskRule, value: Buffer, type: number, format: 0 | 1): Buffer | undefined;
+  /** The shortest way to what `maskValue` answers of most values of a type under a rule; undefined where there is none. */
+  writerOf(rule: MaskRule, type: number): WriteMask | undefined;
   /**
    * One value of a column without a rule, after the detectors: the identical Buffer where they found nothing; undefined,
    * which is SQL NULL, where what they found cannot be replaced within a valid value of its type.

@@ -28,7 +28,10 @@ function styled(style: MaskStyle, text: Buffer, digest: KeyedDigest): Buffer | u
       return Buffer.concat([stars(text.length - shown.length), shown]);
     }
     case "hash":
-      return Buffer.from(digest(text).slice(0, HASH_DIGITS).slice(0, text.length).padEnd(text.length, "*"), "latin1");
+      return Buffer.from(
+        hexOf(digest(text)).slice(0, HASH_DIGITS).slice(0, text.length).padEnd(text.length, "*"),
+        "latin1",
+      );
     case "format-preserving":
       return isAddress(text) ? fakeAddress(text, digest) : maskText(style, text, digest);
   }
@@ -43,8 +46,14 @@ function fakeAddress(text: Buffer, digest: KeyedDigest): Buffer | undefined {
   const domain = isLong ? MAIL_DOMAIN : SHORT_MAIL_DOMAIN;
   const digits = text.length - domain.length;
   if (digits < MIN_MAIL_DIGITS) return undefined;
-  const local = digest(Buffer.from(text.toString().toLowerCase())).slice(0, digits).padEnd(digits, "0");
+  const local = hexOf(digest(Buffer.from(text.toString().toLowerCase())))
+    .slice(0, digits)
+    .padEnd(digits, "0");
   return Buffer.from(local + domain, "latin1");
+}
+
+function hexOf(digest: Buffer): string {
+  return digest.toString("hex");
 }
 
 function stars(length: number): Buffer {

@@ -19,7 +19,7 @@ const CARD_FIRST_DIGIT = 9;
 /** RFC 2606 §2: no such domain will ever receive mail. */
 const MAIL_DOMAIN = Buffer.from("@masked.invalid");
 /** 64 bits: of a million addresses two share one once in 10⁷ databases. */
-const MAIL_DIGITS = 16;
+const MAIL_BYTES = 8;
 /** A longer one is no name, number or address: it is masked whole. */
 const FORMAT_MAX = 256;
 
@@ -42,14 +42,10 @@ function styled(style: MaskStyle, text: Buffer, digest: KeyedDigest): Buffer {
     case "partial":
       return partial(text);
     case "hash":
-      return Buffer.from(hashText(text, digest), "latin1");
+      return made(2 * HASH_BYTES, (out) => writeHex(digest(text), HASH_BYTES, out, 0));
     case "format-preserving":
       return formatPreserving(text, digest);
   }
-}
-
-function hashText(text: Uint8Array, digest: KeyedDigest): string {
-  return digest(text).slice(0, 2 * HASH_BYTES);
 }
 
 /** The last four characters, counted as code points, behind the mask. */
@@ -73,38 +69,117 @@ function partial(text: Buffer): Buffer {
  */
 function formatPreserving(text: Buffer, digest: KeyedDigest): Buffer {
   if (text.length > FORMAT_MAX) return MASK;
-  const address = asciiAddress(text);
-  if (address !== undefined) return fakeAddress(address, digest);
+  if (addressSign(text, 0, text.length) > 0) return fakeAddress(text, digest);
   if (!isUtf8(text)) return MASK;
   const string = text.toString();
-  if (/^[^\s@]+@[^\s@]+$/.test(string)) return fakeAddress(Buffer.from(string.toLowerCase()), digest);
+  if (/^[^\s@]+@[^\s@]+$/.test(string)) {
+    return fakeAddress(Buffer.from(string.toLowerCase()), digest);
+  }
   const digits = cardDigits(string);
   if (digits !== undefined) return Buffer.from(fakeCard(string, digits, digest), "latin1");
   const next = digestStream(digest, text);
   return Buffer.from(string.replaceAll(/[\p{L}\p{N}\p{M}]/gu, (character) => another(character, next())));
 }
 
-function fakeAddress(lower: Uint8Array, digest: KeyedDigest): Buffer {
-  const address = Buffer.allocUnsafe(MAIL_DIGITS + MAIL_DOMAIN.length);
-  address.write(digest(lower), 0, MAIL_DIGITS, "latin1");
-  for (let i = 0; i < MAIL_DOMAIN.length; i++) address[MAIL_DIGITS + i] = MAIL_DOMAIN[i] as number;
-  return address;
+function fakeAddress(address: Buffer, digest: KeyedDigest): Buffer {
+  return made(2 * MAIL_BYTES + MAIL_DOMAIN.length, (out) => writeAddress(address, 0, address.length, digest, out, 0));
 }
 
-const lowered = Buffer.alloc(FORMAT_MAX);
-/** Made once: a view of a buffer costs as much as an address has bytes. */
-const loweredTo = Array.from({ length: FORMAT_MAX + 1 }, (_, length) => lowered.subarray(0, length));
+function made(length: number, write: (out: Buffer) => void): Buffer {
+  const out = Buffer.allocUnsafe(length);
+  write(out);
+  return out;
+}
 
-/** An address of visible ASCII in small letters, as nearly all are, valid until the next call; undefined for anything else. */
-function asciiAddress(text: Buffer): Uint8Array | undefined {
-  let at = -1;
-  for (let i = 0; i < text.length; i++) {
-    const byte = text[i] as number;
-    if (byte <= 0x20 || byte >= 0x7f || (byte === 0x40 && at >= 0)) return undefined;
-    if (byte === 0x40) at = i;
-    lowered[i] = byte >= 0x41 && byte <= 0x5a ? byte | 0x20 : byte;
+/** Where the @ of an address of visible ASCII stands, as nearly all are; -1 if some bytes are none. */
+function addressSign(bytes: Buffer, start: number, end: number): number {
+  if (end - start > FORMAT_MAX) return -1;
+  let sign = -1;
+  for (let at = start; at < end; at++) {
+    const kind = ADDRESS_KIND[bytes[at] as number];
+    if (kind === PLAIN) continue;
+    if (kind !== AT || sign >= 0) return -1;
+    sign = at;
   }
-  return at > 0 && at < text.length - 1 ? loweredTo[text.length] : undefined;
+  return sign > start && sign < end - 1 ? sign : -1;
+}
+
+const AT = 0x40;
+const PLAIN = 1;
+/** Visible ASCII, the @ apart. */
+const ADDRESS_KIND = Uint8Array.from({ length: 256 }, (_, byte) =>
+  byte === AT ? AT : byte > 0x20 && byte < 0x7f ? PLAIN : 0,
+);
+/** Capitals of ASCII count as their small letters. */
+const LOWER = Uint8Array.from({ length: 256 }, (_, byte) => (byte >= 0x41 && byte <= 0x5a ? byte | 0x20 : byte));
+
+function writeAddress(bytes: Buffer, start: number, end: number, digest: KeyedDigest, out: Buffer, at: number): number {
+  const to = writeHex(digest(bytes, start, end, LOWER), MAIL_BYTES, out, at);
+  for (let i = 0; i < MAIL_DOMAIN.length; i++) out[to + i] = MAIL_DOMAIN[i] as number;
+  return to + MAIL_DOMAIN.length;
+}
+
+const HEX_DIGITS = Buffer.from("0123456789abcdef");
+
+/** Behind the digits of the first bytes of a digest. */
+function writeHex(digest: Buffer, bytes: number, out: Buffer, at: number): number {
+  let to = at;
+  for (let i = 0; i < bytes; i++) {
+    const byte = digest[i] as number;
+    out[to++] = HEX_DIGITS[byte >> 4] as number;
+    out[to++] = HEX_DIGITS[byte & 0xf] as number;
+  }
+  return to;
+}
+
+/**
+ * Writes what the text in some bytes becomes to `out`, from `at` on, where `MAX_WRITTEN` bytes have room, and answers where it
+ * ends; or -1, having written nothing that counts: then it is `maskText`'s.
+ */
+export type WriteMask = (bytes: Buffer, start: number, end: number, out: Buffer, at: number) => number;
+export const MAX_WRITTEN = 2 * HASH_BYTES;
+
+/** The shortest way for what most masked values are, without an object a value; undefined for a style that has none. */
+export function maskWriter(style: MaskStyle, digest: KeyedDigest): WriteMask | undefined {
+  switch (style) {
+    case "full":
+      return (_bytes, _start, _end, out, at) => writeMask(out, at);
+    case "partial":
+      return writePartial;
+    case "hash":
+      // A text of hexadecimal digits may be a part of what it becomes.
+      return (bytes, start, end, out, at) =>
+        end - start <= MAX_WRITTEN && (start === end || isHexDigit(bytes[start] as number))
+          ? -1
+          : writeHex(digest(bytes, start, end), HASH_BYTES, out, at);
+    case "format-preserving":
+      return (bytes, start, end, out, at) => {
+        const sign = addressSign(bytes, start, end);
+        // So may be an address whose domain begins as `masked.invalid` does.
+        if (sign < 0 || ((bytes[sign + 1] as number) | 0x20) === MAIL_DOMAIN[1]) return -1;
+        return writeAddress(bytes, start, end, digest, out, at);
+      };
+    case "null":
+      return undefined;
+  }
+}
+
+function writeMask(out: Buffer, at: number): number {
+  for (let i = 0; i < MASK.length; i++) out[at + i] = MASK[i] as number;
+  return at + MASK.length;
+}
+
+/** Of ASCII, whose characters are bytes. */
+const writePartial: WriteMask = (bytes, start, end, out, at) => {
+  if (end - start > FORMAT_MAX) return -1;
+  for (let i = start; i < end; i++) if ((bytes[i] as number) >= 0x80) return -1;
+  let to = writeMask(out, at);
+  if (end - start >= SHOWN_FROM) for (let i = end - SHOWN; i < end; i++) out[to++] = bytes[i] as number;
+  return to;
+};
+
+function isHexDigit(byte: number): boolean {
+  return (byte >= 0x30 && byte <= 0x39) || (byte >= 0x61 && byte <= 0x66);
 }
 
 /** The digits of a text that is a card's number, spaced, dashed or plain; else undefined. */

@@ -79,7 +79,7 @@ function maskJson(style: MaskStyle, value: Buffer, digest: KeyedDigest): Buffer 
 /** §8.4.1: the hex format. */
 function maskBytea(style: MaskStyle, value: Buffer, format: 0 | 1, digest: KeyedDigest): Buffer {
   const bytes = format === 1 ? value : byteaBytes(value);
-  const masked = style === "hash" ? Buffer.from(digest(bytes).slice(0, 32), "hex") : MASK;
+  const masked = style === "hash" ? Buffer.from(digest(bytes).subarray(0, 16)) : MASK;
   return format === 1 ? masked : byteaText(masked);
 }
 
@@ -96,7 +96,7 @@ export function byteaBytes(text: Buffer): Buffer {
 function hashUuid(value: Buffer, format: 0 | 1, digest: KeyedDigest): Buffer | undefined {
   const bytes = format === 1 ? value : Buffer.from(value.toString("latin1").replaceAll("-", ""), "hex");
   if (bytes.length !== 16) return undefined;
-  const hash = Buffer.from(digest(bytes).slice(0, 32), "hex");
+  const hash = Buffer.from(digest(bytes).subarray(0, 16));
   hash[6] = ((hash[6] ?? 0) & 0x0f) | 0x80;
   hash[8] = ((hash[8] ?? 0) & 0x3f) | 0x80;
   if (format === 1) return hash;
@@ -107,7 +107,7 @@ function hashUuid(value: Buffer, format: 0 | 1, digest: KeyedDigest): Buffer | u
 function hashInteger(value: Buffer, type: number, format: 0 | 1, digest: KeyedDigest): Buffer | undefined {
   const decimal = decimalInteger(value, type, format);
   if (decimal === undefined) return undefined;
-  const hash = BigInt(`0x${digest(Buffer.from(decimal)).slice(0, 16)}`);
+  const hash = digest(Buffer.from(decimal)).readBigUInt64BE();
   const masked = String(typeKind(type) === "int8" ? hash >> 11n : hash >> 33n);
   return masked === decimal ? undefined : encodeInteger(masked, type, format);
 }

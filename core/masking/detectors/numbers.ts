@@ -68,6 +68,19 @@ export function numberRuns(kinds: NumberKinds): RunSought {
   };
 }
 
+/**
+ * Behind the run at `at` of the value [from, to), if that is within a hash, as in every fifth row of hashes, and nothing but a
+ * card could be in it, which is none there; else -1.
+ */
+export function behindHash(bytes: Buffer, at: number, from: number, to: number, kinds: NumberKinds): number {
+  const end = runEnd(bytes, at, to, NUMERIC);
+  let first = at;
+  while (first < end && !isAt(bytes, first, from, to, DIGIT)) first++;
+  for (let i = first; i < end; i++) if (!isAt(bytes, i, from, to, DIGIT)) return -1;
+  if (!isWithinHex(bytes, first, end, from, to)) return -1;
+  return kinds.card && runMayHold(bytes, at, end, from, { ...kinds, card: false }) ? -1 : end;
+}
+
 function runMayHold(bytes: Buffer, start: number, end: number, from: number, kinds: NumberKinds): boolean {
   let digits = 0;
   for (let at = start; at < end; at++) digits += (CLASSES[bytes[at] ?? 0] ?? 0) & DIGIT;

@@ -1,5 +1,6 @@
 import { ALPHANUMERIC, BASE64, CLASSES, DIGIT, TOKEN, UPPER, isAt, runEnd, runStart } from "./byte-classes.ts";
 import { nextLiteral } from "./custom.ts";
+import { nextMark } from "./run-marks.ts";
 import type { RunSought, ValueSearch } from "./value-search.ts";
 import type { Found } from "./hits.ts";
 
@@ -18,6 +19,7 @@ const MIN_JWT = 36;
 const AWS_SECRET_BYTES = 40;
 /** A line of a PEM's body has 64 characters (RFC 7468 §2). */
 const MIN_PEM_LINE = 40;
+const BEARER_BYTES = 6;
 /** Between `Bearer` and its token. */
 const MAX_GAP = 4;
 export const PEM_MARK = Buffer.from("PRIVATE KEY-----");
@@ -59,7 +61,7 @@ export function mayHoldToken(bytes: Buffer, from: number, to: number, kinds: Tok
   return false;
 }
 
-/** Runs that may hold a token of one of the kinds; for private keys see `nextPrivateKey`. */
+/** Runs that may hold a token of one of the kinds; where there are marks, for a bearer's token see `nextBearer`. */
 export function tokenRuns(kinds: TokenKinds): RunSought {
   return {
     classes: TOKEN,
@@ -71,19 +73,23 @@ export function tokenRuns(kinds: TokenKinds): RunSought {
   };
 }
 
-/** The next mark of a private key, where any run of [at, `to`) is as long as a line of one. */
-export function nextPrivateKey(search: ValueSearch, at: number): number {
-  const { bytes, to } = search;
-  const mark = nextLiteral(PEM_MARK, bytes, at, to);
-  return mark < to && search.firstRun(at, PEM_LINES) < to ? mark : to;
+/** The next word `Bearer` before a run that is long enough for a token: where that begins. */
+export function nextBearer({ bytes, from, to, marks }: ValueSearch, at: number): number {
+  if (marks === undefined) return to;
+  for (let mark = nextMark(marks.bearer, at - from); mark < to - from; mark = nextMark(marks.bearer, mark + 1)) {
+    const gap = from + mark + BEARER_BYTES;
+    let token = gap;
+    while (token - gap < MAX_GAP && isGap(bytes[token] ?? 0)) token++;
+    if (!isAt(bytes, token, from, to, TOKEN) || bearerBefore(bytes, token, at) < 0) continue;
+    if (runEnd(bytes, token, to, TOKEN) - token >= MIN_RUN) return token;
+  }
+  return to;
 }
 
-const PEM_LINES: RunSought = {
-  classes: TOKEN,
-  length: MIN_RUN,
-  kind: "token",
-  holds: (_bytes, start, end) => end - start >= MIN_PEM_LINE,
-};
+/** Where the next mark of a private key is. */
+export function nextPrivateKey({ bytes, to }: ValueSearch, at: number): number {
+  return nextLiteral(PEM_MARK, bytes, at, to);
+}
 
 /** One pass over a run for all that its bytes show. */
 function looksLikeKey(bytes: Buffer, start: number, end: number, kinds: TokenKinds): boolean {
@@ -145,7 +151,7 @@ function indexWithin(bytes: Buffer, what: Buffer, from: number, to: number): num
 function bearerBefore(bytes: Buffer, start: number, from: number): number {
   let at = start;
   while (at > from && start - at < MAX_GAP && isGap(bytes[at - 1] ?? 0)) at--;
-  if (at === start || at - 6 < from) return -1;
+  if (at === start || at - BEARER_BYTES < from) return -1;
   // Before nearly every run there is another word: the text is made only where two letters fit.
   if (((bytes[at - 1] ?? 0) | 0x20) !== SMALL_R || ((bytes[at - 6] ?? 0) | 0x20) !== SMALL_B) return -1;
   return bytes.toString("latin1", at - 6, at).toLowerCase() === "bearer" ? at - 6 : -1;

@@ -1,11 +1,16 @@
 import { isAt, runEnd, runStart } from "./byte-classes.ts";
-import { BEFORE, BLOCK, NO_RUN, runMarks, type MarkKind, type Marks } from "./run-marks.ts";
+import { nextMark, runMarks, type MarkKind, type Marks } from "./run-marks.ts";
 
-/**
- * Where in a stretch, from `at` on, the next may be that some detectors look for: no value that begins there or later, and ends
- * at the answered offset or before it, holds anything for them. The stretch's end if there is none.
- */
-export type Seek = (search: ValueSearch, at: number) => number;
+/** What some detectors look for. */
+export interface Seek {
+  /**
+   * Where in a stretch, from `at` on, the next may be: no value that begins there or later, and ends at the answered offset or
+   * before it, holds anything for them. The stretch's end if there is none.
+   */
+  readonly next: (search: ValueSearch, at: number) => number;
+  /** Where to go on in the value [start, end), if what is at `at`, where `next` was, is nothing there; else -1. */
+  readonly dismiss?: (bytes: Buffer, at: number, start: number, end: number) => number;
+}
 
 /** Finds out which values of a stretch of bytes have to be looked at: each detector's next place is sought once for all of them. */
 export class ValueSearch {
@@ -38,7 +43,7 @@ export class ValueSearch {
     let clear = this.to;
     for (let n = 0; n < this.#seeks.length; n++) {
       let next = this.#next[n] as number;
-      if (next < start) this.#next[n] = next = (this.#seeks[n] as Seek)(this, start);
+      if (next < start) this.#next[n] = next = (this.#seeks[n] as Seek).next(this, start);
       if (next < end) return true;
       if (next < clear) clear = next;
     }
@@ -46,31 +51,53 @@ export class ValueSearch {
     return false;
   }
 
+  /** The same of what is known to be one value and no more, which is told from its bytes more exactly. */
+  mayBeIn(start: number, end: number): boolean {
+    if (!this.mayHold(start, end)) return false;
+    for (let n = 0; n < this.#seeks.length; n++) {
+      const { next, dismiss } = this.#seeks[n] as Seek;
+      let at = this.#next[n] as number;
+      if (at < start) at = next(this, start);
+      for (let on = 0; at < end; at = on < end ? next(this, on) : end) {
+        on = dismiss?.(this.bytes, at, start, end) ?? -1;
+        if (on < 0) return true;
+      }
+      this.#next[n] = at;
+    }
+    return false;
+  }
+
   /** Where the first run from `at` on begins that holds what is sought; the stretch's end if none does. */
   firstRun(at: number, sought: RunSought): number {
-    const { bytes, to } = this;
-    const { classes, length } = sought;
-    for (let probe = this.#marked(at + length - 1, sought), behind = at; probe < to;) {
-      let next = probe;
-      if (isAt(bytes, probe, at, to, classes)) {
-        const start = runStart(bytes, probe, behind, classes);
-        next = behind = runEnd(bytes, probe, to, classes);
-        if (next - start >= length && sought.holds(bytes, start, next, at)) return start;
-      }
-      probe = this.#marked(next + length, sought);
+    const { bytes, from, to } = this;
+    const { classes, length, holds } = sought;
+    const marks = this.marks?.[sought.kind];
+    if (marks === undefined) return this.#firstProbed(at, sought);
+    let behind = at;
+    for (let mark = nextMark(marks, at - from); mark < to - from; mark = nextMark(marks, behind - from)) {
+      const start = runStart(bytes, from + mark, behind, classes);
+      behind = runEnd(bytes, from + mark, to, classes);
+      if (behind - start >= length && holds(bytes, start, behind, at)) return start;
     }
     return to;
   }
 
-  /** The first place from `probe` on that a marked block is about, with room for a run before it. */
-  #marked(probe: number, { kind, length }: RunSought): number {
+  /** In a short stretch: a byte of each that a run would reach is looked at. */
+  #firstProbed(at: number, { classes, length, holds }: RunSought): number {
+    const { bytes, to } = this;
+    for (let probe = at + length - 1, behind = at; probe < to; probe += length) {
+      if (!isAt(bytes, probe, at, to, classes)) continue;
+      const start = runStart(bytes, probe, behind, classes);
+      probe = behind = runEnd(bytes, probe, to, classes);
+      if (behind - start >= length && holds(bytes, start, behind, at)) return start;
+    }
+    return to;
+  }
+
+  /** Where runs are, made when it is first needed; undefined in a short stretch. */
+  get marks(): Marks | undefined {
     if (this.#marks === "unmade") this.#marks = runMarks(this.bytes, this.from, this.to);
-    const marks = this.#marks?.[kind];
-    if (marks === undefined) return probe;
-    let block = Math.floor((probe - this.from) / BLOCK);
-    while (block < marks.length && marks[block] === NO_RUN) block++;
-    if (block >= marks.length) return this.to;
-    return Math.max(probe, this.from + block * BLOCK - BEFORE + (marks[block] as number) + length - 1);
+    return this.#marks;
   }
 }
 
@@ -79,10 +106,7 @@ export interface RunSought {
   readonly classes: number;
   /** Of the shortest. */
   readonly length: number;
-  /**
-   * Blocks have a mark of this kind where such a run may be. As a run that reaches into a block by half marks that block, too,
-   * the first `length` bytes of what is sought are never behind the last marked one.
-   */
+  /** Each run in which anything is has a mark of this kind. */
   readonly kind: MarkKind;
   /** Whether it is in the run [start, end); no byte before `from` counts. */
   readonly holds: (bytes: Buffer, start: number, end: number, from: number) => boolean;

@@ -203,7 +203,7 @@ class CopyRewriter {
   #isHarmless({ rule, type, format }: ColumnPlan, start: number, end: number): boolean {
     if (rule !== undefined && this.#view.applies(rule)) return false;
     if (this.#search === undefined) return true;
-    return this.#view.masking.isSearched(type, format) && !this.#search.mayHold(start, end);
+    return this.#view.masking.isSearched(type, format) && !this.#search.mayBeIn(start, end);
   }
 
   #masked(value: Buffer, { rule, type, format }: ColumnPlan): Buffer | undefined {

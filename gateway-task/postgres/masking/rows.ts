@@ -1,5 +1,6 @@
 import { SallyportError } from "../../../core/errors.ts";
 import type { Search } from "../../../core/masking/masking.ts";
+import type { WriteMask } from "../../../core/masking/text-styles.ts";
 import type { ColumnPlan, RowPlan } from "./row-plan.ts";
 import { Slab } from "./slab.ts";
 import type { MaskView } from "./view.ts";
@@ -39,6 +40,8 @@ function searchOf(bytes: Buffer, from: number, to: number, plan: RowPlan, { mask
 interface SearchedColumn extends ColumnPlan {
   /** Whether the search tells all of its values. */
   readonly isSearched: boolean;
+  /** The shortest way to mask one of its values, where there is one. */
+  readonly write: WriteMask | undefined;
 }
 
 class RowRewriter {
@@ -58,12 +61,11 @@ class RowRewriter {
     this.#bytes = bytes;
     this.#to = to;
     this.#copied = from;
-    const of = ({ rule, type, format }: ColumnPlan): SearchedColumn => ({
-      rule: rule === undefined || view.applies(rule) ? rule : undefined,
-      type,
-      format,
-      isSearched: view.masking.isSearched(type, format),
-    });
+    const of = ({ rule: planned, type, format }: ColumnPlan): SearchedColumn => {
+      const rule = planned === undefined || view.applies(planned) ? planned : undefined;
+      const write = rule && view.masking.writerOf(rule, type);
+      return { rule, type, format, isSearched: view.masking.isSearched(type, format), write };
+    };
     this.#columns = plan.columns.map(of);
     this.#rest = of(plan.rest);
     this.#view = view;
@@ -78,8 +80,10 @@ class RowRewriter {
     const end = at + 1 + length;
     if (end > this.#to || length < ROW_HEADER_BYTES - 1) throw malformed();
     const count = ((bytes[at + 5] as number) << 8) | (bytes[at + 6] as number);
+    // Where in the slab the row will be: what stands before its first change is copied in one piece.
+    const row = (this.#slab?.length ?? 0) + at - this.#copied;
     let grown = 0;
-    let header = -1;
+    let isChanged = false;
     let field = at + ROW_HEADER_BYTES;
     const seen = count === this.#columns.length ? Math.min(count, this.#seen) : count;
     for (let n = 0; n < seen; n++) {
@@ -91,15 +95,13 @@ class RowRewriter {
       if (size < 0) continue;
       const column = this.#columns[n] ?? this.#rest;
       if (column.rule === undefined && !this.#looksAt(column, start, field)) continue;
-      const value = bytes.subarray(start, field);
-      const masked = this.#masked(value, column);
-      if (masked === value) continue;
-      if (header < 0) header = this.#headerAt(at, end);
-      this.#replace(start, field, masked);
-      grown += (masked?.length ?? 0) - size;
+      const now = this.#replace(column, start, field);
+      if (now === UNCHANGED) continue;
+      isChanged = true;
+      grown += now - size;
     }
     if (count === seen && field !== end) throw malformed();
-    if (header >= 0) this.#slab?.setWord(length + grown, header + 1);
+    if (isChanged) this.#slab?.setWord(length + grown, row + 1);
     return end;
   }
 
@@ -111,7 +113,35 @@ class RowRewriter {
 
   /** Whether to look at the value at [start, end), which no rule masks. */
   #looksAt({ isSearched }: SearchedColumn, start: number, end: number): boolean {
-    return this.#search !== undefined && (!isSearched || this.#search.mayHold(start, end));
+    return this.#search !== undefined && (!isSearched || this.#search.mayBeIn(start, end));
+  }
+
+  /** Masks the value at [start, end): answers how many bytes it has now, 0 for NULL too, or `UNCHANGED`. */
+  #replace(column: SearchedColumn, start: number, end: number): number {
+    if (column.rule !== undefined && column.write !== undefined) {
+      const length = this.#slabTo(start).masked(column.write, this.#bytes, start, end);
+      if (length >= 0) {
+        this.#view.count(column.rule);
+        this.#copied = end;
+        return length;
+      }
+    }
+    const value = this.#bytes.subarray(start, end);
+    const masked = this.#masked(value, column);
+    if (masked === value) return UNCHANGED;
+    const slab = this.#slabTo(start);
+    slab.word(masked?.length ?? -1);
+    if (masked !== undefined) slab.add(masked, 0, masked.length);
+    this.#copied = end;
+    return masked?.length ?? 0;
+  }
+
+  /** The slab, with all that stands before the length of the value at `start`. */
+  #slabTo(start: number): Slab {
+    const slab = (this.#slab ??= new Slab(this.#bytes.length - this.#copied + GROWTH_BYTES));
+    slab.add(this.#bytes, this.#copied, start - 4);
+    this.#copied = start - 4;
+    return slab;
   }
 
   #masked(value: Buffer, { rule, type, format }: ColumnPlan): Buffer | undefined {
@@ -120,21 +150,9 @@ class RowRewriter {
     count(rule);
     return masking.maskValue(rule, value, type, format);
   }
-
-  /** Where in the slab the header of the row at `at` will be: what stands before its first change is copied in one piece. */
-  #headerAt(at: number, end: number): number {
-    const slab = (this.#slab ??= new Slab(this.#bytes.length - this.#copied + (end - at) + GROWTH_BYTES));
-    return slab.length + at - this.#copied;
-  }
-
-  #replace(start: number, end: number, masked: Buffer | undefined): void {
-    const slab = this.#slab as Slab;
-    slab.add(this.#bytes, this.#copied, start - 4);
-    slab.word(masked?.length ?? -1);
-    if (masked !== undefined) slab.add(masked, 0, masked.length);
-    this.#copied = end;
-  }
 }
+
+const UNCHANGED = -1;
 
 /** As `readInt32BE`, whose checks cost more than what it reads. */
 function wordAt(bytes: Buffer, at: number): number {

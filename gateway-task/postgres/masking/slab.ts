@@ -1,3 +1,4 @@
+import { MAX_WRITTEN, type WriteMask } from "../../../core/masking/text-styles.ts";
 import { giveBack, takeBuffer } from "../../io-buffers.ts";
 
 /** Grows as it is written to; what is left out of it is copied in one piece. */
@@ -21,7 +22,8 @@ export class Slab {
 
   word(value: number): void {
     this.#room(4);
-    this.length = this.#bytes.writeInt32BE(value, this.length);
+    this.setWord(value, this.length);
+    this.length += 4;
   }
 
   byte(value: number): void {
@@ -29,8 +31,24 @@ export class Slab {
     this.#bytes[this.length++] = value;
   }
 
+  /** What becomes of a value, behind a word that tells its length, which is answered; or -1, and then nothing was added. */
+  masked(write: WriteMask, from: Buffer, start: number, end: number): number {
+    this.#room(4 + MAX_WRITTEN);
+    const at = this.length + 4;
+    const to = write(from, start, end, this.#bytes, at);
+    if (to < 0) return -1;
+    this.word(to - at);
+    this.length = to;
+    return to - at;
+  }
+
   setWord(value: number, at: number): void {
-    this.#bytes.writeInt32BE(value, at);
+    // As `writeInt32BE`, whose checks cost more than what it writes.
+    const bytes = this.#bytes;
+    bytes[at] = value >>> 24;
+    bytes[at + 1] = value >>> 16;
+    bytes[at + 2] = value >>> 8;
+    bytes[at + 3] = value;
   }
 
   #room(more: number): void {

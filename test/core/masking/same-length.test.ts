@@ -30,7 +30,7 @@ describe("a value that keeps its length", () => {
   });
 
   it("is its hash, cut, or filled up with stars", () => {
-    const hash = digest(Buffer.from("CUST-12345678"));
+    const hash = digest(Buffer.from("CUST-12345678")).toString("hex");
     expect(masked("hash", "CUST-12345678")).toBe(hash.slice(0, 13));
     expect(masked("hash", "x".repeat(40))).toMatch(/^[0-9a-f]{32}\*{8}$/);
   });

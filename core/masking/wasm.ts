@@ -8,7 +8,13 @@ export const V128 = 0x7b;
 export const get = (local: number): Code => [0x20, local];
 export const set = (local: number, value: Code): Code => [...value, 0x21, local];
 export const tee = (local: number, value: Code): Code => [...value, 0x22, local];
-export const select = (first: Code, second: Code, condition: Code): Code => [...first, ...second, ...condition, 0x1b];
+export const ifTrue = (condition: Code, ...body: readonly Code[]): Code => [
+  ...condition,
+  0x04,
+  0x40,
+  ...body.flat(),
+  0x0b,
+];
 /** Runs its body, and again as long as the condition holds. */
 export const loopWhile = (condition: Code, ...body: readonly Code[]): Code => [
   0x03,
@@ -29,32 +35,58 @@ export const i32 = {
   const: (value: number): Code => [0x41, ...signed(BigInt(value))],
   lessThan: binary(0x49),
   add: binary(0x6a),
-  wrap: (value: Code): Code => [...value, 0xa7],
-  store8: (address: Code, value: Code, offset: number): Code => [...address, ...value, 0x3a, 0, ...unsigned(offset)],
+  or: binary(0x72),
+  shiftRight: binary(0x76),
 };
 
 export const i64 = {
   const: (value: number): Code => [0x42, ...signed(BigInt(value))],
-  isZero: (value: Code): Code => [...value, 0x50],
-  /** 64 of 0. */
-  trailingZeros: (value: Code): Code => [...value, 0x7a],
   and: binary(0x83),
   or: binary(0x84),
   shiftLeft: binary(0x86),
   shiftRight: binary(0x88),
   extend: (value: Code): Code => [...value, 0xad],
+  store: (address: Code, value: Code, offset: number): Code => [...address, ...value, 0x37, 3, ...unsigned(offset)],
 };
 
 export const v128 = {
   load: (address: Code, offset: number): Code => [...address, ...simd(0x00), 0, ...unsigned(offset)],
+  store: (address: Code, value: Code, offset: number): Code => [
+    ...address,
+    ...value,
+    ...simd(0x0b),
+    0,
+    ...unsigned(offset),
+  ],
   const: (bytes: readonly number[]): Code => [...simd(0x0c), ...bytes],
   and: binary(...simd(0x4e)),
   /** Of each byte of the second, all below 16, the byte of the first that it points to. */
   swizzle: binary(...simd(0x100)),
   equal: binary(...simd(0x23)),
+  lessThan: binary(...simd(0x26)),
+  subtract: binary(...simd(0x71)),
+  anyTrue: (value: Code): Code => [...value, ...simd(0x53)],
   shiftRight: binary(...simd(0x6d)),
   /** Each byte's highest bit. */
   bitmask: (value: Code): Code => [...value, ...simd(0x64)],
+  or: binary(...simd(0x50)),
+  xor: binary(...simd(0x51)),
+  /** Of the sixteen bytes of each, those that the list points to: 0 to 15 are the first's. */
+  shuffle: (a: Code, b: Code, from: readonly number[]): Code => [...a, ...b, ...simd(0x0d), ...from],
+};
+
+/** Four words of 32 bits. */
+export const i32x4 = {
+  const: (words: readonly number[]): Code => v128.const([...Buffer.from(Uint32Array.from(words).buffer)]),
+  add: binary(...simd(0xae)),
+  shiftLeft: binary(...simd(0xab)),
+  shiftRight: binary(...simd(0xad)),
+  /** The words at four offsets from one address. */
+  gather: (address: Code, [first = 0, ...others]: readonly number[]): Code =>
+    others.reduce<Code>(
+      (words, offset, n) => [...address, ...words, ...simd(0x56), 2, ...unsigned(offset), n + 1],
+      [...address, ...simd(0x5c), 2, ...unsigned(first)],
+    ),
 };
 
 function simd(opcode: number): Code {
