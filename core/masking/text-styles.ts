@@ -156,7 +156,7 @@ export function maskWriter(style: MaskStyle, digest: KeyedDigest): WriteMask | u
       return (bytes, start, end, out, at) => {
         const sign = addressSign(bytes, start, end);
         // So may be an address whose domain begins as `masked.invalid` does.
-        if (sign < 0 || ((bytes[sign + 1] as number) | 0x20) === MAIL_DOMAIN[1]) return -1;
+        if (sign < 0 || bytes[sign + 1] === MAIL_DOMAIN[1]) return -1;
         return writeAddress(bytes, start, end, digest, out, at);
       };
     case "null":

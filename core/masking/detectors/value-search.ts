@@ -58,9 +58,10 @@ export class ValueSearch {
       const { next, dismiss } = this.#seeks[n] as Seek;
       let at = this.#next[n] as number;
       if (at < start) at = next(this, start);
-      for (let on = 0; at < end; at = on < end ? next(this, on) : end) {
-        on = dismiss?.(this.bytes, at, start, end) ?? -1;
-        if (on < 0) return true;
+      while (at < end) {
+        const behind = dismiss?.(this.bytes, at, start, end) ?? -1;
+        if (behind < 0) return true;
+        at = next(this, behind);
       }
       this.#next[n] = at;
     }

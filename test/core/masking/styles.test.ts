@@ -104,6 +104,26 @@ describe("what is written at once", () => {
     );
   });
 
+  test("is never what tells the text that it hides", () => {
+    const out = Buffer.alloc(80);
+    const hash = masking.writerOf(ruleOf("hash"), 25);
+    const address = masking.writerOf(ruleOf("format-preserving"), 25);
+    const digest = keyedDigest(KEY);
+    const texts = Array.from({ length: 1 << 20 }, (_, n) => Buffer.from(n.toString(16).padStart(5, "0")));
+    const telling = texts.find((value) => digest(value).toString("hex", 0, 16).includes(value.toString())) as Buffer;
+    expect(hash?.(telling, 0, telling.length, out, 0)).toBe(-1);
+    expect(mask("hash", telling.toString())).toBe("****");
+    const names = texts.slice(0, 1 << 16).map((value) => value.toString().replace(/^0+/, ""));
+    const isOwn = (name: string) =>
+      name !== "" &&
+      digest(Buffer.from(`${name}@masked.invalid`))
+        .toString("hex", 0, 8)
+        .endsWith(name);
+    const own = `${names.find(isOwn)}@masked.invalid`;
+    expect(address?.(Buffer.from(own), 0, own.length, out, 0)).toBe(-1);
+    expect(mask("format-preserving", own)).toBe("****");
+  });
+
   test("is nearly every address, and every telephone number", () => {
     const out = Buffer.alloc(80);
     const addresses = masking.writerOf(ruleOf("format-preserving"), 1043);

@@ -150,6 +150,8 @@ describe("a search", () => {
     expect(search.mayBeIn(1, 33)).toBe(false);
     expect(search.mayBeIn(34, 50)).toBe(true);
     expect(search.mayBeIn(51, chunk.length)).toBe(false);
+    const grouped = Buffer.from(`${",".repeat(600)}a12 4242 4242 4242 4242`);
+    expect(full.search(grouped, 0, grouped.length).mayBeIn(600, grouped.length)).toBe(true);
     // Cut there, it is the card that it looks like.
     const other = full.search(chunk, 0, chunk.length);
     expect(other.mayBeIn(1, 14)).toBe(false);

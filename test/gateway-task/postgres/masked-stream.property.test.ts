@@ -103,6 +103,18 @@ describe("a masked stream", () => {
     expect(await masked([...ANSWERED].map((byte) => Buffer.of(byte)))).toEqual(expected);
   });
 
+  test("has room for what is longer than before, however many values that are", async () => {
+    // Wherever in a value the room that was taken at first ends.
+    for (let length = 250; length < 310; length++) {
+      const rowsOf = (email: string, last: string): Buffer[] =>
+        Array.from({ length }, (_, n) => dataRow(String(n), email, last));
+      const { forward, counts } = await masked([Buffer.concat([described, ...rowsOf("z", "x")])]);
+      const hash = /[0-9a-f]{32}/.exec(forward.toString("latin1"))?.[0] ?? "";
+      expect(forward.equals(Buffer.concat([described, ...rowsOf(hash, "****")])), String(length)).toBe(true);
+      expect(counts).toEqual({ emails: 2 * length });
+    }
+  });
+
   test("ends where a row is not well-formed: nothing of it passes", async () => {
     const broken = dataRow("1", "canary", "canary");
     broken.writeInt32BE(900, 7);
