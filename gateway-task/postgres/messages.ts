@@ -66,3 +66,14 @@ export const MIN_MESSAGE_LENGTH = 4;
 
 /** PostgreSQL's own bound (PQ_LARGE_MESSAGE_LIMIT is MaxAllocSize - 1, src/include/utils/memutils.h). */
 export const MAX_MESSAGE_LENGTH = 0x3fffffff;
+
+/** Behind the last of the complete messages of one type that stand at `at`, one after another. */
+export function behindAll(tag: number, bytes: Buffer, at: number): number {
+  let to = at;
+  while (bytes.length - to >= MESSAGE_HEADER_BYTES && bytes[to] === tag) {
+    const length = bytes.readUInt32BE(to + 1);
+    if (length < MIN_MESSAGE_LENGTH || to + 1 + length > bytes.length) break;
+    to += 1 + length;
+  }
+  return to;
+}

@@ -41,6 +41,11 @@ export class CopySplitter {
     this.#header = layout.kind === "binary" || layout.header;
   }
 
+  /** Whether what comes next begins a row. */
+  get isBetweenRows(): boolean {
+    return this.#carry.length === 0 && !this.#header;
+  }
+
   /** The rows that are complete with these bytes; `bytes` is the identical Buffer where they are just these. */
   push(data: Buffer): CopyRows {
     const bytes = this.#carry.length === 0 ? data : Buffer.concat([this.#carry, data]);

@@ -1,5 +1,8 @@
+import type { Search } from "../../../core/masking/masking.ts";
 import { message } from "../answers.ts";
 import { MESSAGE_HEADER_BYTES } from "../messages.ts";
+import { BACKSLASH, NEWLINE } from "./copy-fields.ts";
+import type { CopyLayout } from "./copy-layout.ts";
 import { CopySplitter, rewriteCopy, type CopyRows } from "./copy-rows.ts";
 import type { CopyPlan } from "./knowledge.ts";
 import type { ShownBuilder } from "./shown.ts";
@@ -9,14 +12,31 @@ import type { MaskView } from "./view.ts";
 export class CopyStream {
   readonly #plan: CopyPlan;
   readonly #splitter: CopySplitter;
+  /** Whose detectors are all that there are. */
+  readonly #record: MaskView;
+  /** What a row's values are not written with as they are; undefined where rows have to be looked at value by value. */
+  readonly #special: readonly number[] | undefined;
 
-  constructor(plan: CopyPlan) {
+  constructor(plan: CopyPlan, record: MaskView) {
     this.#plan = plan;
     this.#splitter = new CopySplitter(plan.layout);
+    this.#record = record;
+    this.#special = isSearchedWhole(plan, record) ? specialBytes(plan.layout) : undefined;
   }
 
-  /** A CopyData message, [at, end). What it leaves incomplete goes on with a later one. */
-  push(bytes: Buffer, at: number, end: number, shown: ShownBuilder): void {
+  /** CopyData messages, all complete, between two offsets. What the last leaves incomplete goes on with a later one. */
+  push(bytes: Buffer, from: number, to: number, shown: ShownBuilder): void {
+    const look = this.#special && new Look(bytes, from, this.#record.masking.search(bytes, from, to), this.#special);
+    for (let at = from; at < to;) {
+      const end = at + 1 + bytes.readUInt32BE(at + 1);
+      // PostgreSQL sends a row a message; most are seen to be harmless as a whole.
+      if (look?.isHarmlessRow(at, end) === true && this.#splitter.isBetweenRows) shown.pass(bytes, at, end);
+      else this.#message(bytes, at, end, shown);
+      at = end;
+    }
+  }
+
+  #message(bytes: Buffer, at: number, end: number, shown: ShownBuilder): void {
     const data = bytes.subarray(at + MESSAGE_HEADER_BYTES, end);
     const rows = this.#splitter.push(data);
     if (rows.bytes.length === 0) return;
@@ -37,5 +57,46 @@ export class CopyStream {
 
   #rewritten(rows: CopyRows, view: MaskView): Buffer | undefined {
     return rewriteCopy(rows, this.#plan.layout, this.#plan.rows, view);
+  }
+}
+
+/** Whether a search tells of all values of a row at once: no rule masks one, and none hides what it holds. */
+function isSearchedWhole({ rows }: CopyPlan, { masking }: MaskView): boolean {
+  return !rows.masks && [...rows.columns, rows.rest].every(({ type, format }) => masking.isSearched(type, format));
+}
+
+function specialBytes(layout: CopyLayout): readonly number[] | undefined {
+  if (layout.kind === "binary") return undefined;
+  return layout.kind === "text" ? [BACKSLASH] : [layout.quote, layout.escape];
+}
+
+/** A look at rows from a stretch of messages, in their order. */
+class Look {
+  readonly #bytes: Buffer;
+  readonly #search: Search;
+  readonly #special: readonly number[];
+  /** Where each special byte is next. */
+  readonly #next: number[];
+
+  constructor(bytes: Buffer, from: number, search: Search, special: readonly number[]) {
+    this.#bytes = bytes;
+    this.#search = search;
+    this.#special = special;
+    this.#next = special.map(() => from - 1);
+  }
+
+  /** Whether the message at [at, end) is whole rows of values that are written as they are, and that nothing is found in. */
+  isHarmlessRow(at: number, end: number): boolean {
+    const start = at + MESSAGE_HEADER_BYTES;
+    if (end === start || this.#bytes[end - 1] !== NEWLINE) return false;
+    for (let n = 0; n < this.#special.length; n++) {
+      let next = this.#next[n] as number;
+      if (next < start) {
+        const found = this.#bytes.indexOf(this.#special[n] as number, start);
+        this.#next[n] = next = found < 0 ? Infinity : found;
+      }
+      if (next < end) return false;
+    }
+    return !this.#search.mayHold(start, end);
   }
 }

@@ -1,7 +1,7 @@
 import { SallyportError } from "../../../core/errors.ts";
 import type { Masking, MaskRule } from "../../../core/masking/masking.ts";
 import { MessageReader } from "../message-reader.ts";
-import { MAX_MESSAGE_LENGTH, MESSAGE_HEADER_BYTES, MIN_MESSAGE_LENGTH } from "../messages.ts";
+import { behindAll, MAX_MESSAGE_LENGTH, MESSAGE_HEADER_BYTES, MIN_MESSAGE_LENGTH } from "../messages.ts";
 import { REFUSAL_MARK } from "../refusal.ts";
 import { wireText, stringEnd } from "../../../core/wire-text.ts";
 import { ASKED_PLAN, AskedReader } from "./asked.ts";
@@ -123,7 +123,7 @@ export class StreamMasker {
         }
         return -1;
       }
-      const next = tag === DATA_ROW ? this.#rows(bytes, at, shown) : this.#message(tag, bytes, at, end, shown);
+      const next = this.#next(tag, bytes, at, end, shown);
       if (next < 0) return at;
       at = next;
       this.#knowledge.next();
@@ -153,17 +153,20 @@ export class StreamMasker {
     return undefined;
   }
 
-  /** All complete rows from `at` on; answers the offset behind them. */
-  #rows(bytes: Buffer, at: number, shown: ShownBuilder): number {
-    const plan = this.#plan as RowPlan;
-    let to = at;
-    while (bytes.length - to >= MESSAGE_HEADER_BYTES && bytes[to] === DATA_ROW) {
-      const end = to + 1 + bytes.readUInt32BE(to + 1);
-      if (end > bytes.length) break;
-      to = end;
+  /** Deals with a message, or with all of its kind that follow; answers the offset behind, or -1 while it has to wait. */
+  #next(tag: number, bytes: Buffer, at: number, end: number, shown: ShownBuilder): number {
+    if (tag === DATA_ROW) {
+      const plan = this.#plan as RowPlan;
+      const to = behindAll(DATA_ROW, bytes, at);
+      shown.put(bytes, at, to, (view) => rewriteRows(bytes, at, to, plan, view));
+      return to;
     }
-    shown.put(bytes, at, to, (view) => rewriteRows(bytes, at, to, plan, view));
-    return to;
+    if (tag === COPY_DATA && this.#copy !== undefined) {
+      const to = behindAll(COPY_DATA, bytes, at);
+      this.#copy.push(bytes, at, to, shown);
+      return to;
+    }
+    return this.#message(tag, bytes, at, end, shown);
   }
 
   /** Any other message; answers the offset behind it, or -1 while it has to wait. */
@@ -199,10 +202,6 @@ export class StreamMasker {
       case "W":
         if (!this.#copies(bytes[at + MESSAGE_HEADER_BYTES] === 1)) return -1;
         break;
-      case "d":
-        if (this.#copy === undefined) break;
-        this.#copy.push(bytes, at, end, shown);
-        return end;
       case "c":
         this.#copy?.end(shown);
         this.#copy = undefined;
@@ -252,7 +251,7 @@ export class StreamMasker {
         "a COPY that cannot be read does not pass where values are masked",
       );
     const looks = plan.rows.masks || this.#views.record.masking.hasDetectors;
-    this.#copy = looks ? new CopyStream(plan) : undefined;
+    this.#copy = looks ? new CopyStream(plan, this.#views.record) : undefined;
     return true;
   }
 

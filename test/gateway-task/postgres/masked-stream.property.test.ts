@@ -85,6 +85,14 @@ async function masked(pieces: readonly Buffer[]): Promise<{ forward: Buffer; cou
   return { forward: Buffer.concat(shown), counts: masker.takeCounts() };
 }
 
+/** The data of all CopyData messages in a stream. */
+function copied(bytes: Buffer): string {
+  let data = "";
+  for (let at = 0; at < bytes.length; at += 1 + bytes.readUInt32BE(at + 1))
+    if (bytes[at] === 0x64) data += bytes.toString("latin1", at + 5, at + 1 + bytes.readUInt32BE(at + 1));
+  return data;
+}
+
 describe("a masked stream", () => {
   test("is the same however its bytes are cut, holds no masked value, and stays well-formed", async () => {
     const expected = await masked([ANSWERED]);
@@ -119,6 +127,58 @@ describe("a masked stream", () => {
     const broken = dataRow("1", "canary", "canary");
     broken.writeInt32BE(900, 7);
     await expect(masked([described, broken])).rejects.toMatchObject({ code: "protocol-violation" });
+  });
+
+  test("of a COPY shows each row as it is, or what becomes of its values, however rows and messages are cut", async () => {
+    const detectors = [{ name: "found", detect: "email", style: "full" }];
+    const masking = parseMasking({ detectors }, Buffer.alloc(32, 1)).forConnection("shop", "test");
+    // As a value is written in text and in CSV; and as what it then becomes is.
+    const values = {
+      text: [
+        ["plain", "plain"],
+        ["", ""],
+        ["a@example.com", "****"],
+        ["a\\100example.com", "****"],
+        ["two\\nlines", "two\\nlines"],
+        ["\\\\", "\\\\"],
+        ["0cc175b9c0f1b6a831c399e269772661 ".repeat(20), undefined],
+      ],
+      csv: [
+        ["plain", "plain"],
+        ["", ""],
+        ["a@example.com", "****"],
+        ['"b@example.com, ""x"""', '"****, ""x"""'],
+        ['"two\nlines"', '"two\nlines"'],
+        ['"x""y"', '"x""y"'],
+        ["0cc175b9c0f1b6a831c399e269772661 ".repeat(20), undefined],
+      ],
+    } as const;
+    for (const format of ["text", "csv"] as const) {
+      const delimiter = format === "csv" ? "," : "\t";
+      const value = fc.constantFrom(...values[format]);
+      await fc.assert(
+        fc.asyncProperty(
+          fc.array(fc.array(value, { minLength: 1, maxLength: 3 }), { minLength: 1, maxLength: 40 }),
+          fc.array(fc.nat(2_000), { maxLength: 3 }),
+          fc.boolean(),
+          async (rows, cuts, apart) => {
+            const line = (row: (typeof rows)[number], becomes: 0 | 1) =>
+              `${row.map((written) => written[becomes] ?? written[0]).join(delimiter)}\n`;
+            const all = rows.map((row) => line(row, 0)).join("");
+            const at = [0, ...cuts.filter((cut) => cut < all.length).toSorted((a, b) => a - b), all.length];
+            const pieces = apart ? rows.map((row) => line(row, 0)) : at.slice(1).map((end, n) => all.slice(at[n], end));
+            const masker = new StreamMasker({ masking, unmasked: false, catalog: undefined, ask: async () => ROWS });
+            masker.asked(serialize.query(`copy customers to stdout (format ${format})`));
+            const sent = Buffer.concat([copyOutResponse(false), ...pieces.map(copyData), message("c")]);
+            const { forward } = await masker.push(sent);
+            expect(copied(forward)).toBe(rows.map((row) => line(row, 1)).join(""));
+            const { found } = masker.takeCounts() ?? {};
+            expect(found ?? 0).toBe(rows.flat().filter(([, becomes]) => becomes?.includes("****")).length);
+          },
+        ),
+        { numRuns: 200 },
+      );
+    }
   });
 
   test("of a COPY hides what is found in a field, however it is written there", async () => {
