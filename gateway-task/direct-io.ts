@@ -38,7 +38,7 @@ const PATIENCE = 16;
 /** Full reads after which a channel lets the others have their turn. */
 const TURN_READS = 4;
 /** Work on a full read, such as masking what is in it, after which the others have their turn at once. */
-const TURN_MS = 0.25;
+const TURN_MS = 0.1;
 /** Bytes that wait for a peer before whoever produces them has to wait: a few reads' worth. */
 const HIGH_WATER_MARK = 256 << 10;
 
@@ -84,6 +84,7 @@ class DirectChannel<To extends Side> implements Channel<To> {
   #buffer: Buffer | undefined;
   #smallReads = 0;
   #fullReads = 0;
+  #worked = 0;
   #request: WriteRequest | undefined;
   /** Bytes that the kernel has not taken yet: of the write under way, and of those in the queue behind it. */
   #pending = 0;
@@ -211,7 +212,7 @@ class DirectChannel<To extends Side> implements Channel<To> {
     const began = length === READ_BYTES ? performance.now() : 0;
     const result = this.#consume(length === buffer.length ? buffer : buffer.subarray(0, length));
     if (length === READ_BYTES) this.#takeTurns(performance.now() - began);
-    else this.#fullReads = 0;
+    else this.#fullReads = this.#worked = 0;
     const large = this.#wantsLarge(length, buffer.length);
     if (result === true && large === buffer.length > SMALL_READ_BYTES) return undefined;
     if (result === true) giveBack(buffer);
@@ -221,9 +222,10 @@ class DirectChannel<To extends Side> implements Channel<To> {
 
   /** libuv reads a socket that keeps filling its buffer up to 32 times in a row; all others would wait for two megabytes. */
   #takeTurns(worked: number): void {
-    const over = ++this.#fullReads >= TURN_READS || worked >= TURN_MS;
+    this.#worked += worked;
+    const over = ++this.#fullReads >= TURN_READS || this.#worked >= TURN_MS;
     if (!over || this.#paused || this.#socket.destroyed) return;
-    this.#fullReads = 0;
+    this.#fullReads = this.#worked = 0;
     this.#handle.readStop();
     setImmediate(this.#takeNextTurn);
   }

@@ -36,7 +36,9 @@ export const i32 = {
   lessThan: binary(0x49),
   add: binary(0x6a),
   or: binary(0x72),
+  shiftLeft: binary(0x74),
   shiftRight: binary(0x76),
+  store: (address: Code, value: Code, offset: number): Code => [...address, ...value, 0x36, 2, ...unsigned(offset)],
 };
 
 export const i64 = {
@@ -46,6 +48,8 @@ export const i64 = {
   shiftLeft: binary(0x86),
   shiftRight: binary(0x88),
   extend: (value: Code): Code => [...value, 0xad],
+  /** 1 or 0. */
+  differs: binary(0x52),
   store: (address: Code, value: Code, offset: number): Code => [...address, ...value, 0x37, 3, ...unsigned(offset)],
 };
 

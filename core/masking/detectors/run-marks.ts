@@ -9,11 +9,11 @@ export const TOKEN_RUN = 33;
 export const KEY_RUN = 4;
 
 /**
- * A bit for each byte of a stretch, the lowest of each word first.
+ * Bytes of a stretch that are marked, as pairs of the first and the last of each run of them, in order.
  * `number`: so many bytes of a number's begin there. `token`: so many of a token's do, and a capital is in the same 64 bytes of
  * the stretch or the next; or the letters of an access key. `bearer`: as in `Bearer`, an R is three and five bytes on.
  */
-export type Marks = Readonly<Record<"number" | "token" | "bearer", Uint32Array>>;
+export type Marks = Readonly<Record<"number" | "token" | "bearer", readonly number[]>>;
 export type MarkKind = keyof Marks;
 
 const BLOCK = 64;
@@ -23,6 +23,8 @@ const MARK_BYTES = PIECE / 8 + 8;
 const NUMBERS_AT = PIECE + 3 * BLOCK;
 const TOKENS_AT = NUMBERS_AT + MARK_BYTES;
 const BEARERS_AT = TOKENS_AT + MARK_BYTES;
+/** The numbers of the blocks in which anything is marked, and before them how many those are. */
+const MARKED_AT = BEARERS_AT + MARK_BYTES;
 const PAGES = 2;
 
 /** For fewer bytes the call costs more than it saves. */
@@ -33,14 +35,16 @@ const [SIZE, AT, CAPITALS, CAPITALS_BEFORE, I, I_BEFORE] = [0, 1, 2, 3, 4, 5];
 /** The bits of this block's bytes and of those before, by what they are of; what it works with; what it has found. */
 const [NUMBER, NUMBER_BEFORE, TOKENS, TOKENS_BEFORE, R, R_BEFORE] = [6, 7, 8, 9, 10, 11];
 const [KEY, KEY_BEFORE, LOW, HIGH, FOUND] = [12, 13, 14, 15, 16];
+/** Where in its list of marked blocks the next goes; which bits of a block are marked, of any kind. */
+const [MARKED, MARK] = [29, 30];
 /** Of each sixteen bytes of a block: themselves, their low halves, and the bits of their high halves. */
 const QUARTERS = [0, 1, 2, 3].map((n) => ({ bytes: 17 + n, low: 21 + n, high: 25 + n }));
-const LOCALS = [...Array(5).fill(I32), ...Array(11).fill(I64), ...Array(12).fill(V128)];
+const LOCALS = [...Array(5).fill(I32), ...Array(11).fill(I64), ...Array(12).fill(V128), I32, I64];
 
 const [CAPITAL_A, CAPITAL_I, SMALL_R] = [0x41, 0x49, 0x72];
 
 /** Constants are read from memory, behind the marks: WebAssembly's own are put together anew at each use. */
-const CONSTANTS_AT = BEARERS_AT + MARK_BYTES;
+const CONSTANTS_AT = MARKED_AT + 16 + 4 * (PIECE / BLOCK + 1);
 const constants: number[][] = [];
 
 const { run, memory } = kernel();
@@ -54,33 +58,54 @@ const words = new Uint32Array(memory.buffer);
  */
 export function runMarks(bytes: Buffer, from: number, to: number): Marks | undefined {
   if (to - from < WORTH_MARKING) return undefined;
-  const length = 2 * Math.ceil((to - from) / BLOCK);
-  const marks = { number: new Uint32Array(length), token: new Uint32Array(length), bearer: new Uint32Array(length) };
+  const marks = { number: [], token: [], bearer: [] };
   // A piece begins with the last block of the one before, which was marked without a look at what follows it.
-  for (let at = from, known = 0; ; at += PIECE - BLOCK) {
+  for (let at = from; ; at += PIECE - BLOCK) {
     const end = Math.min(at + PIECE, to);
     memory.set(bytes.subarray(at, end), BLOCK);
     memory.fill(0, BLOCK + end - at, 3 * BLOCK + end - at);
     const blocks = Math.ceil((end - at) / BLOCK);
     run((blocks + 1) * BLOCK);
-    const markedAt = (address: number): Uint32Array => words.subarray(address / 4, address / 4 + 2 * blocks);
-    marks.number.set(markedAt(NUMBERS_AT), known);
-    marks.token.set(markedAt(TOKENS_AT), known);
-    marks.bearer.set(markedAt(BEARERS_AT), known);
-    known += 2 * (blocks - 1);
+    const last = end === to ? blocks : blocks - 1;
+    const list = MARKED_AT / 4;
+    for (let n = 1; n <= (words[list] as number); n++) {
+      const block = words[list + n] as number;
+      // Not of the zeros before the first, and not of one that the next piece begins with.
+      if (block >= last) continue;
+      addMarks(marks, block, at - from + BLOCK * block);
+    }
     if (end === to) return marks;
   }
 }
 
-/** The first set bit from `at` on; Infinity if there is none. */
-export function nextMark(marks: Uint32Array, at: number): number {
-  let word = at >>> 5;
-  let bits = (marks[word] ?? 0) & (-1 << (at & 31));
-  while (bits === 0) {
-    if (++word >= marks.length) return Infinity;
-    bits = marks[word] as number;
+function addMarks({ number, token, bearer }: Record<MarkKind, number[]>, block: number, offset: number): void {
+  for (let half = 0; half < 2; half++) {
+    const word = 2 * block + half;
+    addBits(number, words[NUMBERS_AT / 4 + word] as number, offset + 32 * half);
+    addBits(token, words[TOKENS_AT / 4 + word] as number, offset + 32 * half);
+    addBits(bearer, words[BEARERS_AT / 4 + word] as number, offset + 32 * half);
   }
-  return 32 * word + 31 - Math.clz32(bits & -bits);
+}
+
+function addBits(marks: number[], word: number, offset: number): void {
+  let at = 0;
+  for (let bits = word; bits !== 0; bits = at < 32 ? (word >>> at) << at : 0) {
+    const first = 31 - Math.clz32(bits & -bits);
+    const behind = ~bits & (-1 << first);
+    at = behind === 0 ? 32 : 31 - Math.clz32(behind & -behind);
+    marks.push(offset + first, offset + at - 1);
+  }
+}
+
+/** The first marked byte from `at` on; Infinity if there is none. */
+export function nextMark(marks: readonly number[], at: number): number {
+  let [low, high] = [0, marks.length / 2];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((marks[2 * middle + 1] as number) < at) low = middle + 1;
+    else high = middle;
+  }
+  return 2 * low < marks.length ? Math.max(at, marks[2 * low] as number) : Infinity;
 }
 
 /** Marks each block when the one behind it has been read: sixteen lanes for sixteen bytes, 64 bits for a block. */
@@ -88,21 +113,22 @@ function kernel() {
   const moved = (now: number, before: number, value: Code): Code => [...set(before, get(now)), ...set(now, value)];
   const mark = (address: number, value: Code): Code =>
     i64.store(i32.shiftRight(get(AT), i32.const(3)), value, address - BLOCK / 8);
-  return instance(
-    PAGES,
-    LOCALS,
-    loopWhile(
+  return instance(PAGES, LOCALS, [
+    ...loopWhile(
       i32.lessThan(tee(AT, i32.add(get(AT), i32.const(BLOCK))), get(SIZE)),
       readBlock(BLOCK),
       moved(NUMBER, NUMBER_BEFORE, bitsOf(isOf(NUMERIC))),
       runsOf(NUMBER_RUN, NUMBER_BEFORE, NUMBER),
       mark(NUMBERS_AT, get(LOW)),
+      set(MARK, get(LOW)),
       moved(
         R,
         R_BEFORE,
         bitsWhere(({ bytes }) => v128.equal(v128.or(get(bytes), each(0x20)), each(SMALL_R))),
       ),
-      mark(BEARERS_AT, i64.and(ahead(R_BEFORE, R, 3), ahead(R_BEFORE, R, 5))),
+      set(LOW, i64.and(ahead(R_BEFORE, R, 3), ahead(R_BEFORE, R, 5))),
+      mark(BEARERS_AT, get(LOW)),
+      set(MARK, i64.or(get(MARK), get(LOW))),
       moved(TOKENS, TOKENS_BEFORE, bitsOf(isOf(TOKEN))),
       moved(
         CAPITALS,
@@ -130,8 +156,14 @@ function kernel() {
         set(FOUND, i64.or(get(FOUND), get(LOW))),
       ),
       mark(TOKENS_AT, get(FOUND)),
+      i32.store(get(MARKED), i32.add(i32.shiftRight(get(AT), i32.const(6)), i32.const(-1)), MARKED_AT + 4),
+      set(
+        MARKED,
+        i32.add(get(MARKED), i32.shiftLeft(i64.differs(i64.or(get(MARK), get(FOUND)), i64.const(0)), i32.const(2))),
+      ),
     ),
-  );
+    ...i32.store(i32.const(0), i32.shiftRight(get(MARKED), i32.const(2)), MARKED_AT),
+  ]);
 }
 
 function isOf(classes: number) {

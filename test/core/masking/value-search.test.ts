@@ -18,10 +18,9 @@ const bytesOf = fc
   });
 
 /** The offsets that are marked, within what was. */
-function offsetsOf(marks: Uint32Array | undefined, length: number): number[] {
+function offsetsOf(marks: readonly number[] = [], length: number): number[] {
   const offsets: number[] = [];
-  for (let at = nextMark(marks ?? new Uint32Array(), 0); at < length; at = nextMark(marks ?? new Uint32Array(), at + 1))
-    offsets.push(at);
+  for (let at = nextMark(marks, 0); at < length; at = nextMark(marks, at + 1)) offsets.push(at);
   return offsets;
 }
 
