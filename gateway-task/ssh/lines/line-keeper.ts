@@ -23,6 +23,8 @@ interface Surroundings {
 const CTRL_C = "\x03";
 /** Readline that is interrupted while it draws what was typed last may leave out its next prompt. */
 const DRAWN_WITHIN_MS = 50;
+/** A message may hold ten thousands of Enters: after so many all other sessions have their turn. */
+const ENTERS_A_TURN = 32;
 const OVERLONG: Refusal = {
   text: "what was pasted is too long to be judged: paste it in smaller parts, or copy it as a file",
   status: 126,
@@ -57,13 +59,13 @@ export class LineKeeper {
       return;
     }
     if (this.#follower.isBlind) return this.#pass(rest, bytes);
-    while (rest.length > 0) {
+    for (let enters = 0; rest.length > 0; enters++) {
       const end = this.#follower.take(rest, performance.now());
       if (end > 0) this.#pass(rest.subarray(0, end));
       if (end === rest.length) return;
       rest = rest.subarray(end);
       const wait = this.#follower.wait(performance.now());
-      if (wait > 0) return this.#wait(Buffer.from(rest), wait);
+      if (wait > 0 || enters === ENTERS_A_TURN) return this.#wait(Buffer.from(rest), wait);
       if (!this.#enter(rest)) return;
       rest = rest.subarray(1);
     }

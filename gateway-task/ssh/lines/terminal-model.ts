@@ -53,6 +53,8 @@ export class TerminalModel {
   #pending: Buffer[] = [];
   #pendingBytes = 0;
   #entered: IMarker | undefined;
+  /** What was last read of it, as long as nothing has changed. */
+  #read: Omit<Screen, "entered"> | undefined;
 
   constructor(size: TerminalSize) {
     library ??= createRequire(import.meta.url)("@xterm/headless") as Library;
@@ -71,6 +73,7 @@ export class TerminalModel {
   resize(size: TerminalSize): void {
     this.#interpret();
     const { columns, rows } = bounded(size);
+    this.#read = undefined;
     this.#terminal.resize(columns, rows);
   }
 
@@ -96,6 +99,14 @@ export class TerminalModel {
   screen(): Screen {
     this.#interpret();
     const { active } = this.#terminal.buffer;
+    this.#read ??= this.#readScreen();
+    const marked = (this.#entered?.line ?? -1) - active.baseY;
+    const entered = marked < active.cursorY ? Math.max(marked, -1) : -1; // the screen was cleared
+    return { ...this.#read, entered };
+  }
+
+  #readScreen(): Omit<Screen, "entered"> {
+    const { active } = this.#terminal.buffer;
     const rows: Row[] = [];
     let full = false;
     for (let at = 0; at < this.#terminal.rows; at++) {
@@ -110,9 +121,7 @@ export class TerminalModel {
           .trim() ?? "") !== "";
     }
     const line = active.getLine(active.baseY + active.cursorY);
-    const marked = (this.#entered?.line ?? -1) - active.baseY;
-    const entered = marked < active.cursorY ? Math.max(marked, -1) : -1; // the screen was cleared
-    return { rows, cursor: active.cursorY, before: line?.translateToString(false, 0, active.cursorX) ?? "", entered };
+    return { rows, cursor: active.cursorY, before: line?.translateToString(false, 0, active.cursorX) ?? "" };
   }
 
   #interpret(): void {
@@ -120,6 +129,7 @@ export class TerminalModel {
     const all = this.#pending.length === 1 ? (this.#pending[0] as Buffer) : Buffer.concat(this.#pending);
     this.#pending = [];
     this.#pendingBytes = 0;
+    this.#read = undefined;
     try {
       this.#terminal[CORE].writeSync(all);
     } catch (error) {
