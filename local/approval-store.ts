@@ -167,6 +167,7 @@ const body = z.object({
     kind: z.enum(["user", "service"]),
     groups: z.array(z.string()),
     actors: z.array(branded<PrincipalId>()).optional(),
+    actorNames: z.array(z.string()).optional(),
   }),
   connection: z.string(),
   environment: z.string(),
@@ -198,7 +199,8 @@ const body = z.object({
 function toApproval(row: Record<string, unknown>): Approval {
   const read = body.parse(JSON.parse(z.string().parse(row["body"])));
   const { session, decidedAt, closed } = read;
-  const { actors, ...alone } = read.requester;
-  const requester = actors === undefined ? alone : { ...alone, actors };
+  const { actors, actorNames, ...alone } = read.requester;
+  const through = { ...(actors !== undefined && { actors }), ...(actorNames !== undefined && { actorNames }) };
+  const requester = { ...alone, ...through };
   return { ...read, requester, session, decidedAt, closed: closed && { at: closed.at, by: closed.by } };
 }

@@ -41,15 +41,21 @@ const storedPrincipal = z.object({
   name: z.string(),
   groups: z.array(z.string()),
   actors: z.array(z.string()).optional(),
+  actorNames: z.array(z.string()).optional(),
 });
 
-export function principalToText({ kind, id, name, groups, actors }: Principal): string {
-  return JSON.stringify({ kind, id, name, groups, actors });
+export function principalToText({ kind, id, name, groups, actors, actorNames }: Principal): string {
+  return JSON.stringify({ kind, id, name, groups, actors, actorNames });
 }
 
 export function principalFromText(text: string): Principal {
-  const { id, actors, ...rest } = storedPrincipal.parse(JSON.parse(text));
-  return { ...rest, id: id as PrincipalId, ...(actors === undefined ? {} : { actors: actors as PrincipalId[] }) };
+  const { id, actors, actorNames, ...rest } = storedPrincipal.parse(JSON.parse(text));
+  return {
+    ...rest,
+    id: id as PrincipalId,
+    ...(actors === undefined ? {} : { actors: actors as PrincipalId[] }),
+    ...(actorNames === undefined ? {} : { actorNames }),
+  };
 }
 
 /** The port on SQLite. Makes its table where there is none. */

@@ -10,9 +10,11 @@ export function samePerson(one: Identity, other: Identity): boolean {
   return one.id === other.id || foldName(one.name) === foldName(other.name);
 }
 
-/** Whether a request is one's own. Whoever acts for somebody else asks as much as they do. */
-export function isOwnRequest(requester: Identity & Pick<Principal, "actors">, one: Identity): boolean {
-  return samePerson(one, requester) || (requester.actors ?? []).includes(one.id);
+/** Whether a request is one's own. Whoever acts for somebody else asks as much as they do, by whichever of their identities. */
+export function isOwnRequest(requester: Identity & Pick<Principal, "actors" | "actorNames">, one: Identity): boolean {
+  const { actors = [], actorNames = [] } = requester;
+  const name = foldName(one.name);
+  return samePerson(one, requester) || actors.includes(one.id) || actorNames.some((actor) => foldName(actor) === name);
 }
 
 /** A name or an e-mail address as it is compared. */

@@ -13,6 +13,8 @@ export interface Principal {
    * principal acts alone. It is told, recorded and seen by policy, and gives no right.
    */
   readonly actors?: readonly PrincipalId[];
+  /** Names of those of them who have shown a token of their own: by these their other identities are known (invariant 5). */
+  readonly actorNames?: readonly string[];
 }
 
 /** Whether the same one asks, through the same ones: what was let to a person was not let to whoever acts for them, nor the reverse. */

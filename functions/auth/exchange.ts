@@ -9,7 +9,7 @@ import {
   recogniseCaller,
 } from "../../core/identity/caller-identity.ts";
 import { mintPass, type PassText } from "../../core/identity/pass.ts";
-import type { PrincipalId } from "../../core/identity/principal.ts";
+import type { Principal, PrincipalId } from "../../core/identity/principal.ts";
 import { type Recognised, recogniseToken } from "../../core/identity/service-rules.ts";
 import type { Pass } from "../../core/ports/pass-store.ts";
 import { siteOf } from "../shared/site.ts";
@@ -115,9 +115,11 @@ function actedBy(subject: Proven, actor: Proven): Proven {
   else if (subject.token !== undefined && Object.hasOwn(subject.token.claims, "may_act"))
     throw new SallyportError("access-denied", "the subject token's `may_act` names another actor");
   const actors = withActor(subject.principal.actors ?? [], actor.principal);
+  const namesOf = ({ actorNames = [] }: Principal): readonly string[] => actorNames;
+  const actorNames = [...namesOf(actor.principal), actor.principal.name, ...namesOf(subject.principal)];
   return {
     ...subject,
-    principal: { ...subject.principal, actors },
+    principal: { ...subject.principal, actors, actorNames },
     issuedAt: Math.min(subject.issuedAt, actor.issuedAt),
     expiresAt: Math.min(subject.expiresAt, actor.expiresAt),
     maxPassMinutes: Math.min(subject.maxPassMinutes, actor.maxPassMinutes),

@@ -35,7 +35,7 @@ export function approvalStoreContract(name: string, make: () => Promise<Approval
     });
 
     it("keeps who acts in the requester's place, so that they cannot consent to it themselves", async () => {
-      const requester = { ...ALICE, actors: [BOB.id, ERIN.id] };
+      const requester = { ...ALICE, actors: [BOB.id, ERIN.id], actorNames: ["erin@shop.example"] };
       const { id } = await put({ requester });
       expect((await store.get(id))?.requester).toEqual(requester);
       await expect(taken(id, (found) => answer(found, consent(), NOW + 1))).rejects.toMatchObject({

@@ -44,7 +44,7 @@ export function passStoreContract(adapter: string, make: () => Promise<PassStore
       const store = await make();
       const actors = ["https://idp.example|agent", 'service|o\'robot "x" ü'] as PrincipalId[];
       for (const principal of [
-        { ...alice, actors },
+        { ...alice, actors, actorNames: ['o\'robot "x" ü'] },
         { ...alice, kind: "service" as const, actors: actors.slice(1) },
         { ...alice, kind: "service" as const },
       ]) {

@@ -239,7 +239,7 @@ function accessEnds(make: () => Promise<SignInStore>): void {
 
   test("keeps who acts for the principal of an approved request", async () => {
     const store = await make();
-    const acted: Principal = { ...alice, actors: ["https://idp.example|agent" as PrincipalId] };
+    const acted: Principal = { ...alice, actors: ["https://idp.example|agent" as PrincipalId], actorNames: ["agent"] };
     const { userCode, deviceCode } = await pending(store);
     await store.decideDevice(userCode, { kind: "approved", principal: acted }, NOW);
     expect(await store.useDevice(deviceCode, NOW)).toEqual(acted);

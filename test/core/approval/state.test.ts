@@ -43,6 +43,14 @@ describe("who may answer", () => {
     }
   });
 
+  test("nor by another identity of theirs, where who acts is known by name", () => {
+    const agent = "https://idp.example|agent" as PrincipalId;
+    const asked = requested({ requester: { ...ERIN, actors: [agent], actorNames: ["ci", " BOB@shop.example"] } });
+    expect(why(answer(asked, consent(BOB), NOW))).toBe("own-request");
+    expect(why(revoke({ ...asked, status: "granted" }, BOB, NOW))).toBe("own-request");
+    expect(next(answer(asked, consent(person("dave", "approvers")), NOW)).status).toBe("granted");
+  });
+
   test("a stranger, and who is in a group of nearly that name, is not asked", () => {
     for (const group of ["engineers", "Approvers", "approvers ", "approver", "*", ""])
       expect(why(answer(requested(), consent(person("eve", group)), NOW))).toBe("not-asked");

@@ -350,6 +350,7 @@ describe("who acts for somebody", () => {
       id: `${ISSUER}|alice`,
       groups: ["engineers"],
       actors: ["service|bot", `${ISSUER}|agent`],
+      actorNames: ["bot"],
     });
   });
 
