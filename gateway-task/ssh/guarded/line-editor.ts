@@ -2,7 +2,7 @@ import { columnsOf, type Place, placeBehind } from "./columns.ts";
 import { History } from "./history.ts";
 import { type ControlName, type Key, KeyReader } from "./keys.ts";
 import { type Entered, type LineInput, MAX_LINE_BYTES, type Taken, TOO_LONG } from "./line-input.ts";
-import { isWholeLine } from "./whole-line.ts";
+import { Completeness } from "./whole-line.ts";
 
 const BELL = "\x07";
 const CONTINUED = "> ";
@@ -20,6 +20,7 @@ export class LineEditor implements LineInput {
   #prompt = "";
   /** Lines that want more. */
   #before = "";
+  #completeness = new Completeness();
   #characters: string[] = [];
   #bytes = 0;
   #cursor = 0;
@@ -133,8 +134,7 @@ export class LineEditor implements LineInput {
 
   #remove(from: number, to: number): undefined {
     if (from === to) return this.#bell();
-    this.#characters.splice(from, to - from);
-    this.#bytes = Buffer.byteLength(this.#text());
+    for (const character of this.#characters.splice(from, to - from)) this.#bytes -= Buffer.byteLength(character);
     this.#cursor = from;
     this.#stale = true;
     return undefined;
@@ -170,12 +170,12 @@ export class LineEditor implements LineInput {
       this.#forget();
       return TOO_LONG;
     }
-    if (isWholeLine(text)) {
-      this.#forget();
-      return { kind: "line", line: Buffer.from(text) };
-    }
+    const completeness = this.#completeness;
+    const isWhole = completeness.push(line);
     this.#forget();
+    if (isWhole) return { kind: "line", line: Buffer.from(text) };
     this.#before = `${text}\n`;
+    this.#completeness = completeness;
     if (length >= MAX_LINE_BYTES) this.#tooLong = true;
     this.#fresh();
     return undefined;
@@ -205,6 +205,7 @@ export class LineEditor implements LineInput {
     this.#characters = [];
     this.#bytes = this.#cursor = 0;
     this.#before = "";
+    this.#completeness = new Completeness();
     this.#tooLong = false;
   }
 

@@ -30,30 +30,54 @@ interface Heredoc {
   readonly dashed: boolean;
 }
 
-/**
- * Whether a shell would run this text, and not read on: no quote, substitution, compound command or here-document is open, and it
- * does not end in a backslash or an operator that takes more. It only decides when to ask for more: the whole is judged.
- */
-export function isWholeLine(text: string): boolean {
-  return new Reading(text).isWhole();
-}
+/** What was read is let go of in steps of so many characters. */
+const LET_GO = 1_024;
 
-class Reading {
-  readonly #text: string;
+/**
+ * Whether a shell would run a text, and not read on: no quote, substitution, compound command or here-document is open, and it
+ * does not end in a backslash or an operator that takes more. It only decides when to ask for more: the whole is judged.
+ * A text comes line by line, and each is read once.
+ */
+export class Completeness {
+  /** From what is not read yet on, and a character before it. */
+  #text = "";
+  #begun = false;
   #at = 0;
+  /** Up to where an open quote has been looked through for its end. */
+  #looked = 0;
   /** What closes what is open, innermost last. */
   readonly #open: string[] = [];
   #heredocs: Heredoc[] = [];
+  /** The bodies of the here-documents come; and whether a line of them has ended where the text does. */
+  #inBodies = false;
+  #bodyEnded = false;
   #atCommand = true;
   #operator = false;
 
-  constructor(text: string) {
-    this.#text = text;
+  /** Whether the text is whole with this line, which has no line end. */
+  push(line: string): boolean {
+    this.#letGo();
+    this.#text += this.#begun ? `\n${line}` : line;
+    this.#begun = true;
+    if (this.#bodyEnded) this.#at++;
+    this.#bodyEnded = false;
+    while (this.#at < this.#text.length) {
+      const at = this.#at;
+      if (this.#inBodies) this.#body();
+      else if (!this.#step()) {
+        this.#at = at; // to be read again when there is more of it
+        return false;
+      }
+    }
+    return this.#open.length === 0 && this.#heredocs.length === 0 && !this.#operator;
   }
 
-  isWhole(): boolean {
-    while (this.#at < this.#text.length) if (!this.#step()) return false;
-    return this.#open.length === 0 && this.#heredocs.length === 0 && !this.#operator;
+  #letGo(): void {
+    if (this.#at <= LET_GO) return;
+    const gone = this.#at - 1;
+    this.#text = this.#text.slice(gone);
+    this.#at -= gone;
+    this.#looked = Math.max(this.#looked - gone, 0);
   }
 
   /** False where the text ends within something. */
@@ -146,14 +170,20 @@ class Reading {
     return this.#skip(1);
   }
 
+  /** @param end finds what ends a quote, and what escapes that where it can be escaped */
   #quote(end: RegExp, opening: number): boolean {
     this.#word();
-    end.lastIndex = this.#at + opening;
+    let looked = Math.max(this.#at + opening, this.#looked);
+    end.lastIndex = looked;
     for (let found = end.exec(this.#text); found !== null; found = end.exec(this.#text)) {
+      looked = end.lastIndex;
       if (found[0] !== "'") continue;
-      this.#at = end.lastIndex;
+      this.#at = looked;
+      this.#looked = 0;
       return true;
     }
+    // Of a plain one there is nothing in what was looked through; an escape may go on in the next line.
+    this.#looked = opening === 1 ? this.#text.length : looked;
     return false;
   }
 
@@ -182,18 +212,20 @@ class Reading {
     return this.#skip(found[0].length);
   }
 
-  #newline(): boolean {
-    this.#at++;
+  #newline(): true {
     this.#atCommand = true;
-    while (this.#heredocs.length > 0) {
-      if (this.#at >= this.#text.length) return false;
-      const newline = this.#text.indexOf("\n", this.#at);
-      const end = newline < 0 ? this.#text.length : newline;
-      const line = this.#text.slice(this.#at, end);
-      const [first] = this.#heredocs;
-      if (first !== undefined && (first.dashed ? line.replace(/^\t+/, "") : line) === first.end) this.#heredocs.shift();
-      this.#at = Math.min(end + 1, this.#text.length);
-    }
-    return true;
+    this.#inBodies = this.#heredocs.length > 0;
+    return this.#skip(1);
+  }
+
+  /** A line of a here-document. */
+  #body(): void {
+    const newline = this.#text.indexOf("\n", this.#at);
+    this.#bodyEnded = newline < 0;
+    const line = this.#text.slice(this.#at, newline < 0 ? undefined : newline);
+    const [first] = this.#heredocs;
+    if (first !== undefined && (first.dashed ? line.replace(/^\t+/, "") : line) === first.end) this.#heredocs.shift();
+    this.#inBodies = this.#heredocs.length > 0;
+    this.#at = newline < 0 ? this.#text.length : newline + 1;
   }
 }
