@@ -6,6 +6,10 @@ import { MAX_SQL_BYTES, SHORT_SQL_BYTES } from "../../core/policy/sql-parser.ts"
 /** What the statements of one text do. The same object for the same text, as long as it is remembered. */
 export type TextFacts = readonly StatementFacts[];
 
+/** Comments within comments take the parser time by the square of their number: 42 ms for as many as a short text can hold. */
+const MAX_COMMENTS = 100;
+const COMMENT = "/*";
+
 /** The longest text that is remembered. */
 const MAX_KEY = 64 << 10;
 /** Texts that are remembered, half of them at least, and their bytes. */
@@ -56,11 +60,18 @@ export function newFactsReader(parse: (text: Buffer) => TextFacts): FactsReader 
         remembered.set(key, facts);
         return facts;
       };
-      // The parser takes 8 ms for 79 kB: nobody else is to wait for that.
-      return bytes.length > SHORT_SQL_BYTES ? thread.parse(bytes).then(remember) : remember(parse(bytes));
+      return isQuick(key) ? remember(parse(bytes)) : thread.parse(bytes).then(remember);
     },
     close: () => thread.close(),
   };
+}
+
+/** The parser takes 8 ms for 79 kB: nobody else is to wait for that. */
+function isQuick(text: string): boolean {
+  if (text.length > SHORT_SQL_BYTES) return false;
+  let comments = 0;
+  for (let at = text.indexOf(COMMENT); at >= 0; at = text.indexOf(COMMENT, at + COMMENT.length)) comments++;
+  return comments <= MAX_COMMENTS;
 }
 
 interface Memory {

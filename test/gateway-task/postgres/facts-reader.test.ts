@@ -23,3 +23,13 @@ test("what is remembered weighs as much as what texts do, not only as what they 
   for (let round = 0; round < 2; round++) for (let n = 0; n < 40; n++) read(`select ${n}`);
   expect(parsed()).toBe(80);
 });
+
+test.each([
+  ["is long", `select '${"x".repeat(5_000)}'`],
+  ["opens comment within comment", `select 1 ${"/*".repeat(2_000)}${"*/".repeat(40)}`],
+])("a text that %s is read by a thread of its own", async (_what, text) => {
+  const reading = newFactsReader(() => expect.unreachable());
+  const facts = await reading.read(Buffer.from(text));
+  expect(facts).toHaveLength(1);
+  reading.close();
+});
