@@ -73,12 +73,36 @@ export function numberRuns(kinds: NumberKinds): RunSought {
  * card could be in it, which is none there; else -1.
  */
 export function behindHash(bytes: Buffer, at: number, from: number, to: number, kinds: NumberKinds): number {
+  if (!kinds.card) return -1;
   const end = runEnd(bytes, at, to, NUMERIC);
   let first = at;
   while (first < end && !isAt(bytes, first, from, to, DIGIT)) first++;
   for (let i = first; i < end; i++) if (!isAt(bytes, i, from, to, DIGIT)) return -1;
   if (!isWithinHex(bytes, first, end, from, to)) return -1;
-  return kinds.card && runMayHold(bytes, at, end, from, { ...kinds, card: false }) ? -1 : end;
+  if (runMayHold(bytes, at, end, from, { ...kinds, card: false })) return -1;
+  return kinds.iban && beginsIban(bytes, from, to) ? -1 : end;
+}
+
+/** Whether an IBAN may begin anywhere in a value: one of few digits is found only where something else is looked at. */
+function beginsIban(bytes: Buffer, from: number, to: number): boolean {
+  // Of its two capitals, one is met by every other byte.
+  for (let at = from + 1; at < to; at += 2) {
+    const byte = bytes[at] as number;
+    if (byte > CAPITAL_Z || byte < CAPITAL_A) continue;
+    if (isIbanStart(bytes, at - 1, from, to) || isIbanStart(bytes, at, from, to)) return true;
+  }
+  return false;
+}
+
+const [CAPITAL_A, CAPITAL_Z] = [0x41, 0x5a];
+
+function isIbanStart(bytes: Buffer, at: number, from: number, to: number): boolean {
+  return (
+    isAt(bytes, at, from, to, UPPER) &&
+    isAt(bytes, at + 1, from, to, UPPER) &&
+    isAt(bytes, at + 2, from, to, DIGIT) &&
+    isAt(bytes, at + 3, from, to, DIGIT)
+  );
 }
 
 function runMayHold(bytes: Buffer, start: number, end: number, from: number, kinds: NumberKinds): boolean {

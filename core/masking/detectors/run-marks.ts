@@ -29,6 +29,9 @@ const PAGES = 2;
 
 /** For fewer bytes the call costs more than it saves. */
 const WORTH_MARKING = 512;
+/** More bytes are one value, most likely, of which one mark is enough; and of marks as dense as this a look at each is no help. */
+const MOST_MARKED = 1 << 20;
+const BYTES_A_MARK = 32;
 
 /** The kernel's locals: its argument, where it reads; whether capitals, and an I, are in this block and in the one before. */
 const [SIZE, AT, CAPITALS, CAPITALS_BEFORE, I, I_BEFORE] = [0, 1, 2, 3, 4, 5];
@@ -54,11 +57,12 @@ const words = new Uint32Array(memory.buffer);
 /**
  * Where, in the bytes from `from` on, long runs are, among which alone numbers and tokens can be. Sixteen bytes are read at a
  * time: what has no such run, as most text and most hashes, is passed over faster than JavaScript could.
- * @returns undefined where so few bytes are not worth it: anything may be in them
+ * @returns undefined where it is not worth it, as with few bytes, or too many marks: anything may be in them
  */
 export function runMarks(bytes: Buffer, from: number, to: number): Marks | undefined {
-  if (to - from < WORTH_MARKING) return undefined;
-  const marks = { number: [], token: [], bearer: [] };
+  if (to - from < WORTH_MARKING || to - from > MOST_MARKED) return undefined;
+  const marks: Record<MarkKind, number[]> = { number: [], token: [], bearer: [] };
+  const most = (2 * (to - from)) / BYTES_A_MARK;
   // A piece begins with the last block of the one before, which was marked without a look at what follows it.
   for (let at = from; ; at += PIECE - BLOCK) {
     const end = Math.min(at + PIECE, to);
@@ -73,6 +77,7 @@ export function runMarks(bytes: Buffer, from: number, to: number): Marks | undef
       // Not of the zeros before the first, and not of one that the next piece begins with.
       if (block >= last) continue;
       addMarks(marks, block, at - from + BLOCK * block);
+      if (marks.number.length + marks.token.length + marks.bearer.length > most) return undefined;
     }
     if (end === to) return marks;
   }

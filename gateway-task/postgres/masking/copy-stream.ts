@@ -16,12 +16,15 @@ export class CopyStream {
   readonly #record: MaskView;
   /** What a row's values are not written with as they are; undefined where rows have to be looked at value by value. */
   readonly #special: readonly number[] | undefined;
+  /** How many fields a row must have: with another number nobody knows which is which, and all are masked. Undefined: any. */
+  readonly #fields: number | undefined;
 
   constructor(plan: CopyPlan, record: MaskView) {
     this.#plan = plan;
     this.#splitter = new CopySplitter(plan.layout);
     this.#record = record;
     this.#special = isSearchedWhole(plan, record) ? specialBytes(plan.layout) : undefined;
+    this.#fields = plan.rows.rest.rule === undefined ? undefined : plan.rows.columns.length;
   }
 
   /** CopyData messages, all complete, between two offsets. What the last leaves incomplete goes on with a later one. */
@@ -30,10 +33,24 @@ export class CopyStream {
     for (let at = from; at < to;) {
       const end = at + 1 + bytes.readUInt32BE(at + 1);
       // PostgreSQL sends a row a message; most are seen to be harmless as a whole.
-      if (look?.isHarmlessRow(at, end) === true && this.#splitter.isBetweenRows) shown.pass(bytes, at, end);
+      if (this.#splitter.isBetweenRows && this.#hasItsFields(bytes, at, end) && look?.isHarmlessRow(at, end) === true)
+        shown.pass(bytes, at, end);
       else this.#message(bytes, at, end, shown);
       at = end;
     }
+  }
+
+  /** Whether a message is one row of as many fields as were to be: as long as nothing in it is written otherwise than it is. */
+  #hasItsFields(bytes: Buffer, at: number, end: number): boolean {
+    const { layout } = this.#plan;
+    if (layout.kind === "binary" || bytes[end - 1] !== NEWLINE) return false;
+    let fields = 1;
+    for (let i = at + MESSAGE_HEADER_BYTES; i < end - 1; i++) {
+      const byte = bytes[i];
+      if (byte === NEWLINE) return false;
+      if (byte === layout.delimiter) fields++;
+    }
+    return this.#fields === undefined || fields === this.#fields;
   }
 
   #message(bytes: Buffer, at: number, end: number, shown: ShownBuilder): void {
@@ -88,7 +105,6 @@ class Look {
   /** Whether the message at [at, end) is whole rows of values that are written as they are, and that nothing is found in. */
   isHarmlessRow(at: number, end: number): boolean {
     const start = at + MESSAGE_HEADER_BYTES;
-    if (end === start || this.#bytes[end - 1] !== NEWLINE) return false;
     for (let n = 0; n < this.#special.length; n++) {
       let next = this.#next[n] as number;
       if (next < start) {

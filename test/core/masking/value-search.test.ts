@@ -70,6 +70,13 @@ describe("marks of long runs", () => {
       expect(offsetsOf(runMarks(bytes, 40, 40 + length)?.number, length)).toEqual([at]);
     }
   });
+
+  test("are not made of what is very long, or nearly all of which would be marked", () => {
+    expect(runMarks(Buffer.alloc((1 << 20) + 1, "x,"), 0, (1 << 20) + 1)).toBeUndefined();
+    expect(runMarks(Buffer.alloc(60_000, "rx"), 0, 60_000)).toBeUndefined();
+    expect(runMarks(Buffer.alloc(60_000, "123456789,"), 0, 60_000)).toBeUndefined();
+    expect(runMarks(Buffer.alloc(1 << 20, "x,"), 0, 1 << 20)).toBeDefined();
+  });
 });
 
 describe("a search", () => {
@@ -155,6 +162,20 @@ describe("a search", () => {
     const other = full.search(chunk, 0, chunk.length);
     expect(other.mayBeIn(1, 14)).toBe(false);
     expect(other.mayBeIn(14, 30)).toBe(true);
+  });
+
+  test.each([
+    [["iban"], "IBAN DE89370400440532013000, thanks"],
+    [["phone"], "+447700900123a"],
+    [["iban", "us-ssn", "phone"], "a DE89370400440532013000 b"],
+    [["card", "iban"], "a0000000000000,GB25WEST1234567"],
+    [["card", "iban"], "a00000000000000,GB25WEST1234567"],
+  ])("with %j alone passes over nothing that is found in %j", (detects, value) => {
+    const masking = maskingOf({ detectors: detects.map((detect) => ({ name: detect, detect, style: "full" })) });
+    const bytes = Buffer.from(value);
+    expect(masking.detectInValue(bytes, 25, 0, () => {})).not.toBe(bytes);
+    const around = Buffer.from(`${",".repeat(600)}${value}${",".repeat(600)}`);
+    expect(masking.search(around, 0, around.length).mayBeIn(600, 600 + bytes.length)).toBe(true);
   });
 
   test("tells all of what is in values of a type only where their bytes show it", () => {

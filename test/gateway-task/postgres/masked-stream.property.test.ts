@@ -130,6 +130,23 @@ describe("a masked stream", () => {
     await expect(masked([described, broken])).rejects.toMatchObject({ code: "protocol-violation" });
   });
 
+  test("of a COPY masks rows whole that have another number of fields than is known of", async () => {
+    const masking = parseMasking(RULES, Buffer.alloc(32, 1)).forConnection("shop", "test");
+    const others: CatalogRows = [[[70_001, "public", "others", "r", [[1, "id", 23, false]]]], [], [], [], []];
+    const masker = new StreamMasker({
+      masking,
+      unmasked: false,
+      catalog: new Catalog(masking, () => 0),
+      ask: async () => others,
+    });
+    await masker.open();
+    masker.asked(serialize.query("copy others to stdout"));
+    const rows = ["7\n", "8\tcanary\n", "9\n", "\n"].map((row) => copyData(row));
+    const { forward } = await masker.push(Buffer.concat([copyOutResponse(false), ...rows, message("c")]));
+    expect(copied(forward)).toBe("7\n\\N\t\\N\n9\n\n");
+    expect(masker.takeCounts()).toEqual({ unresolved: 2 });
+  });
+
   test("of a COPY shows each row as it is, or what becomes of its values, however rows and messages are cut", async () => {
     const detectors = [{ name: "found", detect: "email", style: "full" }];
     const masking = parseMasking({ detectors }, Buffer.alloc(32, 1)).forConnection("shop", "test");
