@@ -47,7 +47,7 @@ const LAST = COUNT + 2;
 
 /**
  * BLAKE2s-256 (RFC 7693), whose sixteen words are worked on four at a time: made for keys, it digests a short text in one
- * step, in a tenth of the time that an HMAC takes by Node's functions. A text has less than 4 GiB.
+ * step, in a third of the time that an HMAC takes by Node's functions. A text has less than 4 GiB.
  * @param key at most 32 bytes; of none it is the plain hash
  */
 export function blake2s(key: Uint8Array): Digest {

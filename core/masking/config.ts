@@ -9,7 +9,7 @@ import { LineFinder } from "./line-finder.ts";
 import type { ColumnName, Masking, MaskingConfig } from "./masking.ts";
 import { maskingFile, type ColumnRule, type DetectorRule, type MaskingFile } from "./schema.ts";
 import { maskToLength } from "./same-length.ts";
-import { maskWriter } from "./text-styles.ts";
+import { maskWriters } from "./text-styles.ts";
 import { typeKind } from "./types.ts";
 import { maskTyped } from "./value-mask.ts";
 
@@ -59,6 +59,7 @@ function maskingOf(file: MaskingFile, applies: Applies, version: string, digest:
   const columns = file.columns.filter(applies).map((rule) => ({ rule, pattern: columnsOf(rule, file) }));
   const set = detectorSet(file.detectors.filter(applies));
   const look = { set, digest };
+  const writers = maskWriters(digest);
   const byName = kept((column) => columns.find(({ pattern }) => pattern.mayMatch(column))?.rule);
   const masking: Masking = {
     version,
@@ -70,7 +71,7 @@ function maskingOf(file: MaskingFile, applies: Applies, version: string, digest:
     columnRule: (column) => columns.find(({ pattern }) => pattern.matches(column))?.rule,
     columnRuleByName: (column) => (column === undefined ? columns[0]?.rule : byName(column)),
     maskValue: (rule, value, type, format) => maskTyped(rule.style, value, type, format, digest),
-    writerOf: (rule, type) => (typeKind(type) === "text" ? maskWriter(rule.style, digest) : undefined),
+    writerOf: (rule, type) => (typeKind(type) === "text" ? writers[rule.style] : undefined),
     detectInValue: (value, type, format, count) => detectTyped(look, value, type, format, count),
     detectInText: (text, count) => detectText(look, text, count),
     search: (chunk, from, to) => set.search(chunk, from, to),

@@ -2,7 +2,7 @@ import { customDetector, nextLiteral } from "./detectors/custom.ts";
 import { findEmails, mayHoldEmail, nextEmail } from "./detectors/email.ts";
 import { findCards, findIbans, findPhones, findSsns } from "./detectors/find-numbers.ts";
 import { mergedHits, type Found, type Hit } from "./detectors/hits.ts";
-import { behindHash, mayHoldNumber, numberRuns } from "./detectors/numbers.ts";
+import { hashDismissal, mayHoldNumber, numberRuns } from "./detectors/numbers.ts";
 import {
   findAwsKeys,
   findBearerTokens,
@@ -113,12 +113,7 @@ function familiesOf(rules: readonly DetectorRule[]): Family[] {
     },
     {
       mayHold: (bytes, from, to) => mayHoldNumber(bytes, from, to, numbers),
-      seeks: [
-        {
-          ...runSeek(numberRuns(numbers)),
-          dismiss: (bytes, at, start, end) => behindHash(bytes, at, start, end, numbers),
-        },
-      ],
+      seeks: [{ ...runSeek(numberRuns(numbers)), dismiss: hashDismissal(numbers) }],
       members: members("card", "us-ssn", "phone", "iban"),
     },
     {

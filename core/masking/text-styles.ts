@@ -139,29 +139,23 @@ function writeHex(digest: Buffer, bytes: number, out: Buffer, at: number): numbe
 export type WriteMask = (bytes: Buffer, start: number, end: number, out: Buffer, at: number) => number;
 export const MAX_WRITTEN = 2 * HASH_BYTES;
 
-/** The shortest way for what most masked values are, without an object a value; undefined for a style that has none. */
-export function maskWriter(style: MaskStyle, digest: KeyedDigest): WriteMask | undefined {
-  switch (style) {
-    case "full":
-      return (_bytes, _start, _end, out, at) => writeMask(out, at);
-    case "partial":
-      return writePartial;
-    case "hash":
-      // A text of hexadecimal digits may be a part of what it becomes.
-      return (bytes, start, end, out, at) =>
-        end - start <= MAX_WRITTEN && (start === end || isHexDigit(bytes[start] as number))
-          ? -1
-          : writeHex(digest(bytes, start, end), HASH_BYTES, out, at);
-    case "format-preserving":
-      return (bytes, start, end, out, at) => {
-        const sign = addressSign(bytes, start, end);
-        // So may be an address whose domain begins as `masked.invalid` does.
-        if (sign < 0 || bytes[sign + 1] === MAIL_DOMAIN[1]) return -1;
-        return writeAddress(bytes, start, end, digest, out, at);
-      };
-    case "null":
-      return undefined;
-  }
+/** The shortest way for what most masked values of a style are, without an object a value; of some there is none. */
+export function maskWriters(digest: KeyedDigest): Readonly<Partial<Record<MaskStyle, WriteMask>>> {
+  return {
+    full: (_bytes, _start, _end, out, at) => writeMask(out, at),
+    partial: writePartial,
+    // A text of hexadecimal digits may be a part of what it becomes.
+    hash: (bytes, start, end, out, at) =>
+      end - start <= MAX_WRITTEN && (start === end || isHexDigit(bytes[start] as number))
+        ? -1
+        : writeHex(digest(bytes, start, end), HASH_BYTES, out, at),
+    "format-preserving": (bytes, start, end, out, at) => {
+      const sign = addressSign(bytes, start, end);
+      // So may be an address whose domain begins as `masked.invalid` does.
+      if (sign < 0 || bytes[sign + 1] === MAIL_DOMAIN[1]) return -1;
+      return writeAddress(bytes, start, end, digest, out, at);
+    },
+  };
 }
 
 function writeMask(out: Buffer, at: number): number {

@@ -1,5 +1,6 @@
 import { ALPHANUMERIC, CLASSES, DIGIT, NUMERIC, UPPER, isAt, runEnd, runStart } from "./byte-classes.ts";
-import type { RunSought } from "./value-search.ts";
+import { NUMBER_RUN } from "./run-marks.ts";
+import type { RunSought, Seek } from "./value-search.ts";
 
 /** Which kinds of number are looked for. */
 export interface NumberKinds {
@@ -10,7 +11,7 @@ export interface NumberKinds {
 }
 
 /** The shortest run of digits and separators within anything that is looked for; a byte of each stretch of this length is probed. */
-const MIN_RUN = 9;
+const MIN_RUN = NUMBER_RUN;
 const MIN_CARD_DIGITS = 13;
 const MIN_PHONE_DIGITS = 9;
 /** An IBAN whose account number is mostly letters is not found. */
@@ -69,18 +70,20 @@ export function numberRuns(kinds: NumberKinds): RunSought {
 }
 
 /**
- * Behind the run at `at` of the value [from, to), if that is within a hash, as in every fifth row of hashes, and nothing but a
- * card could be in it, which is none there; else -1.
+ * Answers behind the run at `at` of the value [from, to), if that is within a hash, as in every fifth row of hashes, and nothing
+ * but a card could be in it, which is none there; else -1.
  */
-export function behindHash(bytes: Buffer, at: number, from: number, to: number, kinds: NumberKinds): number {
-  if (!kinds.card) return -1;
-  const end = runEnd(bytes, at, to, NUMERIC);
-  let first = at;
-  while (first < end && !isAt(bytes, first, from, to, DIGIT)) first++;
-  for (let i = first; i < end; i++) if (!isAt(bytes, i, from, to, DIGIT)) return -1;
-  if (!isWithinHex(bytes, first, end, from, to)) return -1;
-  if (runMayHold(bytes, at, end, from, { ...kinds, card: false })) return -1;
-  return kinds.iban && beginsIban(bytes, from, to) ? -1 : end;
+export function hashDismissal(kinds: NumberKinds): Seek["dismiss"] {
+  if (!kinds.card) return undefined; // every run is looked at for something else
+  const others = { ...kinds, card: false };
+  return (bytes, at, from, to) => {
+    const end = runEnd(bytes, at, to, NUMERIC);
+    let first = at;
+    while (first < end && !isAt(bytes, first, from, to, DIGIT)) first++;
+    for (let i = first; i < end; i++) if (!isAt(bytes, i, from, to, DIGIT)) return -1;
+    if (!isWithinHex(bytes, first, end, from, to) || runMayHold(bytes, at, end, from, others)) return -1;
+    return kinds.iban && beginsIban(bytes, from, to) ? -1 : end;
+  };
 }
 
 /** Whether an IBAN may begin anywhere in a value: one of few digits is found only where something else is looked at. */

@@ -153,8 +153,8 @@ function bearerBefore(bytes: Buffer, start: number, from: number): number {
   while (at > from && start - at < MAX_GAP && isGap(bytes[at - 1] ?? 0)) at--;
   if (at === start || at - BEARER_BYTES < from) return -1;
   // Before nearly every run there is another word: the text is made only where two letters fit.
-  if (((bytes[at - 1] ?? 0) | 0x20) !== SMALL_R || ((bytes[at - 6] ?? 0) | 0x20) !== SMALL_B) return -1;
-  return bytes.toString("latin1", at - 6, at).toLowerCase() === "bearer" ? at - 6 : -1;
+  if (((bytes[at - 1] ?? 0) | 0x20) !== SMALL_R || ((bytes[at - BEARER_BYTES] ?? 0) | 0x20) !== SMALL_B) return -1;
+  return bytes.toString("latin1", at - BEARER_BYTES, at).toLowerCase() === "bearer" ? at - BEARER_BYTES : -1;
 }
 
 function isGap(byte: number): boolean {

@@ -1,6 +1,4 @@
-import type { CopyLayout } from "./copy-layout.ts";
-
-type TextLayout = Exclude<CopyLayout, { kind: "binary" }>;
+import type { TextLayout } from "./copy-layout.ts";
 
 /** A field as it stands in a row: [start, end). */
 export interface CopyField {

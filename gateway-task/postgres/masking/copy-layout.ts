@@ -13,6 +13,8 @@ export type CopyLayout =
       readonly header: boolean;
     };
 
+export type TextLayout = Exclude<CopyLayout, { readonly kind: "binary" }>;
+
 /** The layout that a statement's options ask for. Throws `feature-not-supported` where they cannot be followed. */
 export function copyLayout({ options }: CopyTaint): CopyLayout {
   const text = (name: string, otherwise: string): string => {

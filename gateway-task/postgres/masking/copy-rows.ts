@@ -12,10 +12,8 @@ import {
   writtenField,
   type CopyField,
 } from "./copy-fields.ts";
-import type { CopyLayout } from "./copy-layout.ts";
+import type { CopyLayout, TextLayout } from "./copy-layout.ts";
 import type { MaskView } from "./view.ts";
-
-type TextLayout = Exclude<CopyLayout, { kind: "binary" }>;
 
 const SIGNATURE = Buffer.from("PGCOPY\n\xff\r\n\0", "latin1");
 /** Signature, flags, length of the header's extension. */

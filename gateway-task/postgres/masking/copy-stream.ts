@@ -2,9 +2,10 @@ import type { Search } from "../../../core/masking/masking.ts";
 import { message } from "../answers.ts";
 import { MESSAGE_HEADER_BYTES } from "../messages.ts";
 import { BACKSLASH, NEWLINE } from "./copy-fields.ts";
-import type { CopyLayout } from "./copy-layout.ts";
+import type { TextLayout } from "./copy-layout.ts";
 import { CopySplitter, rewriteCopy, type CopyRows } from "./copy-rows.ts";
 import type { CopyPlan } from "./knowledge.ts";
+import type { RowPlan } from "./row-plan.ts";
 import type { ShownBuilder } from "./shown.ts";
 import type { MaskView } from "./view.ts";
 
@@ -14,43 +15,28 @@ export class CopyStream {
   readonly #splitter: CopySplitter;
   /** Whose detectors are all that there are. */
   readonly #record: MaskView;
-  /** What a row's values are not written with as they are; undefined where rows have to be looked at value by value. */
-  readonly #special: readonly number[] | undefined;
-  /** How many fields a row must have: with another number nobody knows which is which, and all are masked. Undefined: any. */
-  readonly #fields: number | undefined;
+  /** Of rows that can be seen to be harmless as a whole; undefined where each is looked at value by value. */
+  readonly #searched: TextLayout | undefined;
 
   constructor(plan: CopyPlan, record: MaskView) {
     this.#plan = plan;
     this.#splitter = new CopySplitter(plan.layout);
     this.#record = record;
-    this.#special = isSearchedWhole(plan, record) ? specialBytes(plan.layout) : undefined;
-    this.#fields = plan.rows.rest.rule === undefined ? undefined : plan.rows.columns.length;
+    this.#searched = searchedLayout(plan, record);
   }
 
   /** CopyData messages, all complete, between two offsets. What the last leaves incomplete goes on with a later one. */
   push(bytes: Buffer, from: number, to: number, shown: ShownBuilder): void {
-    const look = this.#special && new Look(bytes, from, this.#record.masking.search(bytes, from, to), this.#special);
+    const { rows } = this.#plan;
+    const look =
+      this.#searched && new Look(bytes, from, this.#record.masking.search(bytes, from, to), this.#searched, rows);
     for (let at = from; at < to;) {
       const end = at + 1 + bytes.readUInt32BE(at + 1);
-      // PostgreSQL sends a row a message; most are seen to be harmless as a whole.
-      if (this.#splitter.isBetweenRows && this.#hasItsFields(bytes, at, end) && look?.isHarmlessRow(at, end) === true)
-        shown.pass(bytes, at, end);
+      // PostgreSQL sends a row a message.
+      if (look !== undefined && this.#splitter.isBetweenRows && look.isHarmlessRow(at, end)) shown.pass(bytes, at, end);
       else this.#message(bytes, at, end, shown);
       at = end;
     }
-  }
-
-  /** Whether a message is one row of as many fields as were to be: as long as nothing in it is written otherwise than it is. */
-  #hasItsFields(bytes: Buffer, at: number, end: number): boolean {
-    const { layout } = this.#plan;
-    if (layout.kind === "binary" || bytes[end - 1] !== NEWLINE) return false;
-    let fields = 1;
-    for (let i = at + MESSAGE_HEADER_BYTES; i < end - 1; i++) {
-      const byte = bytes[i];
-      if (byte === NEWLINE) return false;
-      if (byte === layout.delimiter) fields++;
-    }
-    return this.#fields === undefined || fields === this.#fields;
   }
 
   #message(bytes: Buffer, at: number, end: number, shown: ShownBuilder): void {
@@ -77,34 +63,38 @@ export class CopyStream {
   }
 }
 
-/** Whether a search tells of all values of a row at once: no rule masks one, and none hides what it holds. */
-function isSearchedWhole({ rows }: CopyPlan, { masking }: MaskView): boolean {
-  return !rows.masks && [...rows.columns, rows.rest].every(({ type, format }) => masking.isSearched(type, format));
-}
-
-function specialBytes(layout: CopyLayout): readonly number[] | undefined {
-  if (layout.kind === "binary") return undefined;
-  return layout.kind === "text" ? [BACKSLASH] : [layout.quote, layout.escape];
+/** A layout in which a search tells of all values of a row at once: no rule masks one, and none hides what it holds. */
+function searchedLayout({ rows, layout }: CopyPlan, { masking }: MaskView): TextLayout | undefined {
+  const isSearched = [...rows.columns, rows.rest].every(({ type, format }) => masking.isSearched(type, format));
+  return layout.kind === "binary" || rows.masks || !isSearched ? undefined : layout;
 }
 
 /** A look at rows from a stretch of messages, in their order. */
 class Look {
   readonly #bytes: Buffer;
   readonly #search: Search;
+  readonly #delimiter: number;
+  /** What a value that is written as it is does not hold, and where each of these bytes is next. */
   readonly #special: readonly number[];
-  /** Where each special byte is next. */
   readonly #next: number[];
+  readonly #rows: RowPlan;
 
-  constructor(bytes: Buffer, from: number, search: Search, special: readonly number[]) {
+  constructor(bytes: Buffer, from: number, search: Search, layout: TextLayout, rows: RowPlan) {
     this.#bytes = bytes;
     this.#search = search;
-    this.#special = special;
-    this.#next = special.map(() => from - 1);
+    this.#delimiter = layout.delimiter;
+    this.#special = layout.kind === "text" ? [BACKSLASH] : [layout.quote, layout.escape];
+    this.#next = this.#special.map(() => from - 1);
+    this.#rows = rows;
   }
 
-  /** Whether the message at [at, end) is whole rows of values that are written as they are, and that nothing is found in. */
+  /** Whether the message at [at, end) is one row of values that are written as they are, and that nothing is found in. */
   isHarmlessRow(at: number, end: number): boolean {
     const start = at + MESSAGE_HEADER_BYTES;
+    return this.#isPlain(start, end) && !this.#search.mayHold(start, end) && this.#isUnderstood(start, end);
+  }
+
+  #isPlain(start: number, end: number): boolean {
     for (let n = 0; n < this.#special.length; n++) {
       let next = this.#next[n] as number;
       if (next < start) {
@@ -113,6 +103,19 @@ class Look {
       }
       if (next < end) return false;
     }
-    return !this.#search.mayHold(start, end);
+    return true;
+  }
+
+  /** Whether it is one row, and of no other number of fields than is known of: in such a one nobody knows which is which. */
+  #isUnderstood(start: number, end: number): boolean {
+    const { columns, rest } = this.#rows;
+    if (this.#bytes[end - 1] !== NEWLINE) return false;
+    let fields = 1;
+    for (let at = start; at < end - 1; at++) {
+      const byte = this.#bytes[at];
+      if (byte === NEWLINE) return false;
+      if (byte === this.#delimiter) fields++;
+    }
+    return rest.rule === undefined || fields === columns.length;
   }
 }
