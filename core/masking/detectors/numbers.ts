@@ -73,8 +73,7 @@ export function numberRuns(kinds: NumberKinds): RunSought {
  * Answers behind the run at `at` of the value [from, to), if that is within a hash, as in every fifth row of hashes, and nothing
  * but a card could be in it, which is none there; else -1.
  */
-export function hashDismissal(kinds: NumberKinds): Seek["dismiss"] {
-  if (!kinds.card) return undefined; // every run is looked at for something else
+export function hashDismissal(kinds: NumberKinds): NonNullable<Seek["dismiss"]> {
   const others = { ...kinds, card: false };
   return (bytes, at, from, to) => {
     const end = runEnd(bytes, at, to, NUMERIC);

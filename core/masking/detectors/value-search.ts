@@ -9,7 +9,7 @@ export interface Seek {
    */
   readonly next: (search: ValueSearch, at: number) => number;
   /** Where to go on in the value [start, end), if what is at `at`, where `next` was, is nothing there; else -1. */
-  readonly dismiss?: ((bytes: Buffer, at: number, start: number, end: number) => number) | undefined;
+  readonly dismiss?: (bytes: Buffer, at: number, start: number, end: number) => number;
 }
 
 /** Finds out which values of a stretch of bytes have to be looked at: each detector's next place is sought once for all of them. */

@@ -88,6 +88,12 @@ describe("a line", () => {
     expect(typed(`one\rdraft${UP}${DOWN}${RIGHT}!\r`).lines).toEqual(["one", "draft!"]);
   });
 
+  it("has as much room behind what was removed as it had before", () => {
+    const half = "é".repeat(MAX_LINE_BYTES / 4);
+    const keys = `${half}${half}\x15${half}\x7f\x7f${half}ab\r`;
+    expect(typed(keys, { pieces: 1 << 20 }).lines).toEqual([`${half.slice(2)}${half}ab`]);
+  });
+
   it("is not run in part where it is too long", () => {
     const long = `echo ${"x".repeat(MAX_LINE_BYTES)}\rls\r`;
     expect(typed(long, { pieces: 32_768 }).lines).toEqual(["unfit", "ls"]);

@@ -43,6 +43,7 @@ describe("a text that comes line by line", () => {
       "((",
       "))",
       "<<A\n",
+      "<<''\n",
       "<<-A\n",
       "A",
       "if ",
@@ -57,6 +58,11 @@ describe("a text that comes line by line", () => {
       }),
       { numRuns: 5_000 },
     );
+  });
+
+  it("is whole where a quote ends that was opened behind much else", () => {
+    expect(isWhole(`${"x".repeat(2_000)} 'a\nb'`)).toBe(true);
+    expect(isWhole(`${"x".repeat(2_000)} $'a\\'\nb'`)).toBe(true);
   });
 
   it("takes no longer for many lines than for one", () => {
